@@ -1,0 +1,74 @@
+/**
+ * Bytes as a string with one character a byte (latin1): tar names, link targets and PAX records, which need not be UTF-8.
+ *
+ * Two names that differ in an invalid UTF-8 byte stay two names, and a ByteString keys a `Map`. It is for names already
+ * decoded; a path given by a caller is a `string` (UTF-8) or bytes, never a ByteString: the brand is not there at run time.
+ */
+export type ByteString = string & { readonly __brand: "ByteString" };
+
+/** `String.fromCharCode` takes its bytes as arguments; this many fit every engine's stack. */
+const CHUNK = 8192;
+
+/** The ByteString of some bytes. */
+export function byteStringOf(bytes: Uint8Array): ByteString {
+  if (bytes.length <= CHUNK) return String.fromCharCode(...bytes) as ByteString;
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHUNK) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
+  return text as ByteString;
+}
+
+/** The bytes of a ByteString. The caller owns the result. */
+export function bytesOf(text: ByteString): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** The ByteString of a caller's path or name: a `string` is encoded as UTF-8, bytes are taken as they are. */
+export function toByteString(text: string | Uint8Array): ByteString {
+  return byteStringOf(typeof text === "string" ? new TextEncoder().encode(text) : text);
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * A ByteString for people and JSON: decoded as UTF-8 where it is UTF-8, bytes that are not shown as `\xNN`.
+ * A backslash in the name is left alone, so the result is for reading, not for parsing back.
+ */
+export function toDisplay(text: ByteString): string {
+  if (!/[\x80-\xff]/.test(text)) return text;
+  const bytes = bytesOf(text);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return displayInvalid(bytes);
+  }
+}
+
+function displayInvalid(bytes: Uint8Array): string {
+  let shown = "";
+  for (let at = 0; at < bytes.length;) {
+    const length = sequenceLength(bytes, at);
+    if (length === 0) {
+      shown += `\\x${bytes[at]!.toString(16).padStart(2, "0")}`;
+      at += 1;
+    } else {
+      shown += utf8.decode(bytes.subarray(at, at + length));
+      at += length;
+    }
+  }
+  return shown;
+}
+
+/** Length of the valid UTF-8 sequence at `at`, or 0 where there is none. */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const lead = bytes[at]!;
+  const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  if (length === 0 || at + length > bytes.length) return 0;
+  try {
+    utf8.decode(bytes.subarray(at, at + length));
+    return length;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The nouns of OCI images, and the ports that socikit's packages meet at: digests, descriptors, manifests, references,
+ * platforms; reading and writing blobs and manifests wherever they live.
+ *
+ * @module
+ */
+export { OCI_ERROR_CODES, OciError, type OciErrorCode } from "./errors.ts";
+export type { ByteRange, Space } from "./byte-range.ts";
+export { byteStringOf, bytesOf, toByteString, toDisplay, type ByteString } from "./byte-string.ts";
+export {
+  algorithmOf,
+  createDigester,
+  digestOf,
+  hexOf,
+  isDigest,
+  parseDigest,
+  type Digest,
+  type DigestAlgorithm,
+  type Digester,
+} from "./digest.ts";
+export type { Descriptor } from "./descriptor.ts";
+export * from "./media-types.ts";
+export {
+  formatPlatform,
+  matchesPlatform,
+  normalizePlatform,
+  parsePlatform,
+  selectPlatform,
+  type Platform,
+} from "./platform.ts";
+export { formatReference, isRepositoryName, isTag, parseReference, type Reference } from "./reference.ts";
+export { blobSource, bytesSource, checkBlobRange, type BlobSource, type ReadOptions } from "./blob-source.ts";
+export { chunksOf, readAll, verifyStream } from "./read-stream.ts";
+export {
+  decodeImageConfig,
+  decodeManifest,
+  isImageIndex,
+  MAX_MANIFEST_SIZE,
+  type ImageConfig,
+  type ImageIndex,
+  type ImageManifest,
+} from "./manifest.ts";
+export { encodeGoJson, encodeIndex, encodeManifest } from "./go-json.ts";
+export type {
+  BlobMounter,
+  BlobReader,
+  BlobUpload,
+  BlobWriter,
+  Deleter,
+  FetchedManifest,
+  ManifestReader,
+  ManifestWriter,
+  ProgressEvent,
+  ReferrerLister,
+  TagLister,
+} from "./ports.ts";

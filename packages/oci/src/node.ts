@@ -1,0 +1,6 @@
+/**
+ * What of `@socikit/oci` needs Node's file system (Node, Deno, Bun).
+ *
+ * @module
+ */
+export { openFileSource } from "./node/file-source.ts";

@@ -1,0 +1,124 @@
+import type { Descriptor } from "./descriptor.ts";
+import { OciError } from "./errors.ts";
+
+/**
+ * Operating system and processor that an image runs on.
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
+ */
+export interface Platform {
+  /** Processor, Go's name: `amd64`, `arm64`. */
+  readonly architecture: string;
+  /** Operating system, Go's name: `linux`. */
+  readonly os: string;
+  /** Version of the operating system (Windows). */
+  readonly "os.version"?: string;
+  /** Features required of the operating system. */
+  readonly "os.features"?: readonly string[];
+  /** Variant of the processor: `v8`. */
+  readonly variant?: string;
+}
+
+/** `os/architecture[/variant]`. */
+export function formatPlatform(platform: Platform): string {
+  return `${platform.os}/${platform.architecture}${platform.variant ? `/${platform.variant}` : ""}`;
+}
+
+const COMPONENT = /^[A-Za-z0-9_.-]+$/;
+
+/**
+ * Parses `os/architecture[/variant]` and normalises it.
+ *
+ * @throws {OciError} `ERR_OCI_INVALID_PLATFORM`.
+ */
+export function parsePlatform(text: string): Platform {
+  const parts = text.split("/");
+  if (parts.length < 2 || parts.length > 3 || parts.some((part) => !COMPONENT.test(part))) {
+    throw new OciError(
+      "ERR_OCI_INVALID_PLATFORM",
+      `Cannot parse platform ${JSON.stringify(text.slice(0, 100))}: write it as os/architecture[/variant], such as linux/amd64`,
+    );
+  }
+  const [os, architecture, variant] = parts as [string, string, string?];
+  return normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+}
+
+/** One spelling for each platform, as containerd's `platforms.Normalize` has it (spec section 8.5). */
+export function normalizePlatform(platform: Platform): Platform {
+  const os = platform.os.toLowerCase() === "macos" ? "darwin" : platform.os.toLowerCase();
+  let architecture = platform.architecture.toLowerCase();
+  let variant = (platform.variant ?? "").toLowerCase();
+  switch (architecture) {
+    case "i386":
+      architecture = "386";
+      variant = "";
+      break;
+    case "x86_64":
+    case "x86-64":
+    case "amd64":
+      architecture = "amd64";
+      if (variant === "v1") variant = "";
+      break;
+    case "aarch64":
+    case "arm64":
+      architecture = "arm64";
+      if (["8", "v8", "v8.0"].includes(variant)) variant = "";
+      else if (["9", "9.0", "v9.0"].includes(variant)) variant = "v9";
+      break;
+    case "armhf":
+      architecture = "arm";
+      variant = "v7";
+      break;
+    case "armel":
+      architecture = "arm";
+      variant = "v6";
+      break;
+    case "arm":
+      if (variant === "" || variant === "7") variant = "v7";
+      else if (/^[568]$/.test(variant)) variant = `v${variant}`;
+      break;
+  }
+  const features = platform["os.features"];
+  return {
+    architecture,
+    os,
+    ...(platform["os.version"] ? { "os.version": platform["os.version"] } : {}),
+    ...(features && features.length > 0 ? { "os.features": [...new Set(features)].sort() } : {}),
+    ...(variant === "" ? {} : { variant }),
+  };
+}
+
+/** Whether a candidate is what was asked for: same system, processor and variant after normalising. */
+export function matchesPlatform(request: Platform, candidate: Platform): boolean {
+  return formatPlatform(normalizePlatform(request)) === formatPlatform(normalizePlatform(candidate));
+}
+
+/** Whether a child of an index is an image of some platform, not an attestation or another artifact. */
+function isImageChild(child: Descriptor): boolean {
+  return (
+    child.artifactType === undefined && !(child.platform?.os === "unknown" && child.platform.architecture === "unknown")
+  );
+}
+
+/**
+ * The child of an index for a platform: the one asked for; without a request the host's, else the only one there is.
+ *
+ * @param request What the user named, if anything.
+ * @param host What is preferred without a request.
+ * @throws {OciError} `ERR_OCI_PLATFORM_NOT_FOUND`, listing the platforms there are.
+ */
+export function selectPlatform(
+  children: readonly Descriptor[],
+  request: Platform | undefined,
+  host: Platform,
+): Descriptor {
+  const images = children.filter(isImageChild);
+  const wanted = request ?? host;
+  const match = images.find((child) => child.platform !== undefined && matchesPlatform(wanted, child.platform));
+  if (match !== undefined) return match;
+  if (request === undefined && images.length === 1) return images[0]!;
+  const there = images.map((child) => (child.platform === undefined ? "(none given)" : formatPlatform(child.platform)));
+  throw new OciError(
+    "ERR_OCI_PLATFORM_NOT_FOUND",
+    `Cannot choose a platform: the image has none for ${formatPlatform(wanted)}; it has ${there.length === 0 ? "no images" : there.join(", ")}`,
+  );
+}

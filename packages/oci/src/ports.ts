@@ -1,0 +1,103 @@
+import type { BlobSource, ReadOptions } from "./blob-source.ts";
+import type { Descriptor } from "./descriptor.ts";
+import type { Digest, DigestAlgorithm } from "./digest.ts";
+
+/** A manifest as received. */
+export interface FetchedManifest {
+  /** Media type, digest of `bytes`, and their number. */
+  readonly descriptor: Descriptor;
+  /** The bytes that the digest is of. Re-encoding the parsed form would change it. */
+  readonly bytes: Uint8Array;
+}
+
+/** Finds and reads manifests. */
+export interface ManifestReader {
+  /** The descriptor that a tag or digest names. */
+  resolve(tagOrDigest: string, options?: ReadOptions): Promise<Descriptor>;
+  /** The whole manifest, checked against the digest asked for, where one was, and its size. */
+  fetchManifest(target: string | Descriptor, options?: ReadOptions): Promise<FetchedManifest>;
+}
+
+/** Writes manifests and names them. Every blob a manifest names is there before it; tags are written last. */
+export interface ManifestWriter {
+  /** Writes a manifest under its digest. Where it has a `subject`, it is found as that one's referrer afterwards. */
+  pushManifest(bytes: Uint8Array, mediaType: string, options?: ReadOptions): Promise<Descriptor>;
+  /** Lets `tag` name `target`. `expected` is compare-and-set where the store can: the digest before, or null for none. */
+  tag(tag: string, target: Descriptor, options?: ReadOptions & { readonly expected?: Digest | null }): Promise<void>;
+}
+
+/** Reads blobs. */
+export interface BlobReader {
+  /** Size of a blob, or `undefined` where it is not there. */
+  stat(digest: Digest, options?: ReadOptions): Promise<{ readonly size: number } | undefined>;
+  /** Random access. Bytes are not verified: whoever reads parts checks them against what it trusts. */
+  open(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<BlobSource>;
+  /** The whole blob; the stream ends with an error where size or digest do not fit. */
+  stream(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** One upload of a blob, in order. */
+export interface BlobUpload {
+  /** Names the upload for {@linkcode BlobWriter.resume}. */
+  readonly id: string;
+  /** Bytes that the store has. A broken upload goes on here, so a copy reads from a BlobSource, not from a stream. */
+  readonly offset: number;
+  /** Appends bytes, which are not retained. */
+  write(bytes: Uint8Array, options?: ReadOptions): Promise<void>;
+  /** Ends the upload: the blob is there under `digest`, or the call fails and nothing is. */
+  commit(digest: Digest, options?: ReadOptions): Promise<Descriptor>;
+  /** Lets go of local resources; the upload can be resumed. */
+  suspend(): Promise<void>;
+  /** Throws the upload away. Never fails. */
+  abort(): Promise<void>;
+}
+
+/** Writes blobs. */
+export interface BlobWriter {
+  /** Starts an upload. `expect`, where known, lets the store choose how to send it. SHA-256 unless said otherwise. */
+  begin(
+    options?: ReadOptions & {
+      readonly algorithm?: DigestAlgorithm;
+      readonly expect?: Pick<Descriptor, "digest" | "size">;
+    },
+  ): Promise<BlobUpload>;
+  /** Takes an upload up again, by its `id`. */
+  resume(id: string, options?: ReadOptions): Promise<BlobUpload>;
+}
+
+/** Makes a blob of one repository available in another of the same registry. */
+export interface BlobMounter {
+  /** Whether the blob is there now; `false` means: upload it. */
+  mount(digest: Digest, from: string, options?: ReadOptions): Promise<boolean>;
+}
+
+/** Lists what refers to a manifest. */
+export interface ReferrerLister {
+  /** Descriptors of the manifests whose `subject` is `subject`, in the store's order. */
+  referrers(subject: Digest, options?: ReadOptions & { readonly artifactType?: string }): AsyncIterable<Descriptor>;
+}
+
+/** Lists tags. */
+export interface TagLister {
+  /** The tags, in the store's order (registries: lexical). */
+  tags(options?: ReadOptions): AsyncIterable<string>;
+}
+
+/** Removes manifests and tags. */
+export interface Deleter {
+  /** Removes a manifest and every tag on it. */
+  deleteManifest(digest: Digest, options?: ReadOptions): Promise<void>;
+  /** Removes a tag; the manifest stays. */
+  untag(tag: string, options?: ReadOptions): Promise<void>;
+}
+
+/**
+ * What happened, as versioned data: progress rows, `--json` and a job queue read the same events.
+ * Each package that emits events exports a union of its own types that extend this one.
+ */
+export interface ProgressEvent {
+  /** Version of the event's shape. */
+  readonly v: 1;
+  /** Which event it is. */
+  readonly type: string;
+}
