@@ -1,22 +1,32 @@
 /** Codes of {@linkcode RegistryError}, each one distinct cause. Codes are stable API; messages are not. */
 export const REGISTRY_ERROR_CODES = [
+  // What a repository does not have, or will not do, wherever it lives.
+  "ERR_REGISTRY_REPOSITORY_UNKNOWN",
+  "ERR_REGISTRY_MANIFEST_UNKNOWN",
+  "ERR_REGISTRY_BLOB_UNKNOWN",
+  "ERR_REGISTRY_UPLOAD_UNKNOWN",
+  "ERR_REGISTRY_UPLOAD_BUSY",
+  "ERR_REGISTRY_TAG_CHANGED",
+  "ERR_REGISTRY_READ_ONLY",
+  // OCI layouts.
+  "ERR_REGISTRY_INVALID_LAYOUT",
+  "ERR_REGISTRY_LAYOUT_LOCKED",
+  "ERR_REGISTRY_AMBIGUOUS_IMAGE",
+  // Registries over HTTP: what they answered.
   "ERR_REGISTRY_UNAUTHORIZED",
   "ERR_REGISTRY_DENIED",
-  "ERR_REGISTRY_NOT_FOUND",
   "ERR_REGISTRY_RATE_LIMITED",
   "ERR_REGISTRY_STATUS",
-  "ERR_REGISTRY_CONFLICT",
-  "ERR_REGISTRY_NETWORK",
-  "ERR_REGISTRY_TIMEOUT",
   "ERR_REGISTRY_PROTOCOL",
   "ERR_REGISTRY_REDIRECT",
   "ERR_REGISTRY_RANGE_UNSUPPORTED",
   "ERR_REGISTRY_CONTENT_CODING",
   "ERR_REGISTRY_TOO_LARGE",
-  "ERR_REGISTRY_UPLOAD_UNKNOWN",
+  // No answer, or not all of it.
+  "ERR_REGISTRY_NETWORK",
+  "ERR_REGISTRY_TIMEOUT",
+  // A configuration file of credentials that cannot be read.
   "ERR_REGISTRY_CREDENTIALS",
-  "ERR_REGISTRY_INVALID_LAYOUT",
-  "ERR_REGISTRY_READ_ONLY",
 ] as const;
 
 /** One of {@linkcode REGISTRY_ERROR_CODES}. */
@@ -33,43 +43,43 @@ export interface RegistryErrorDetail {
   readonly message: string;
 }
 
-/** What is known of the exchange behind a {@linkcode RegistryError}. */
+/** What a registry's answer adds to an error. Nothing of it where no registry was asked. */
 export interface RegistryErrorContext extends ErrorOptions {
-  /** HTTP status; 0 where no response came. */
-  readonly status?: number;
-  /** HTTP method. */
-  readonly method?: string;
-  /** URL without query and user info. */
-  readonly url?: string;
-  /** The registry's own errors. */
-  readonly details?: readonly RegistryErrorDetail[];
-  /** Whether the same request may succeed later. */
-  readonly retryable?: boolean;
+  /** HTTP status. */
+  readonly status?: number | undefined;
+  /** HTTP method of the request. */
+  readonly method?: string | undefined;
+  /** URL of the request, without its query and credentials. */
+  readonly url?: string | undefined;
+  /** The registry's own `errors`. */
+  readonly details?: readonly RegistryErrorDetail[] | undefined;
+  /** Whether the same request may work later. */
+  readonly retryable?: boolean | undefined;
 }
 
-/** A place where images live could not be reached, refused, or answered nonsense. */
+/** A registry, layout or store that is not there, does not have what was asked for, or refuses. */
 export class RegistryError extends Error {
   override readonly name = "RegistryError";
   /** The distinct cause. */
   readonly code: RegistryErrorCode;
-  /** HTTP status; 0 where no response came or none was asked for. */
-  readonly status: number;
-  /** HTTP method, or "" where there was no exchange. */
-  readonly method: string;
-  /** URL without query and user info, which can hold secrets; "" where there was no exchange. */
-  readonly url: string;
-  /** The registry's own errors. */
+  /** HTTP status, where a registry answered. */
+  readonly status: number | undefined;
+  /** HTTP method of the request, where there was one. */
+  readonly method: string | undefined;
+  /** URL of the request, without its query and credentials, where there was one. */
+  readonly url: string | undefined;
+  /** The registry's own `errors`. */
   readonly details: readonly RegistryErrorDetail[];
-  /** Whether the same request may succeed later. */
+  /** Whether the same request may work later. */
   readonly retryable: boolean;
 
-  /** @param context The exchange, and `cause` where another error lies below. */
+  /** @param context What the registry answered, and `cause`. */
   constructor(code: RegistryErrorCode, message: string, context: RegistryErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
     this.code = code;
-    this.status = context.status ?? 0;
-    this.method = context.method ?? "";
-    this.url = context.url ?? "";
+    this.status = context.status;
+    this.method = context.method;
+    this.url = context.url;
     this.details = context.details ?? [];
     this.retryable = context.retryable ?? false;
   }
