@@ -1,0 +1,2 @@
+. .ci/lib.sh
+npm ci --no-audit --no-fund

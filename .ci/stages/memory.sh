@@ -1,0 +1,3 @@
+. .ci/lib.sh
+# A layer of 2 GiB, read once, under 150 MB.
+node bench/ztoc.mjs --check

@@ -1,0 +1,40 @@
+. .ci/lib.sh
+# What the system tests talk to and nobody here wrote. apt-get may be in use by an upgrade of the machine itself: wait for it.
+missing=()
+for package in docker-registry skopeo umoci mmdebstrap openssl; do
+  if ! command -v "$package" >/dev/null; then missing+=("$package"); fi
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  apt-get -o DPkg::Lock::Timeout=180 update -q
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+mkdir -p "$go_bin"
+install_go() {
+  local name=$1 module=$2
+  if [ -x "$go_bin/$name" ] && [ "$(cat "$go_bin/$name.version" 2>/dev/null)" = "$module" ]; then return; fi
+  GOBIN=$go_bin go install "$module"
+  echo "$module" >"$go_bin/$name.version"
+}
+install_go crane github.com/google/go-containerregistry/cmd/crane@v0.22.1
+install_go oras oras.land/oras/cmd/oras@v1.3.6
+install_go conformance github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111
+(cd system-tests/referrers-registry && go build -o "$go_bin/referrers-registry" .)
+
+check docker-registry docker-registry --version
+check skopeo skopeo --version
+check umoci umoci --version
+check crane "$go_bin/crane" version
+check oras "$go_bin/oras" version
+check conformance test -x "$go_bin/conformance"
+check referrers-registry test -x "$go_bin/referrers-registry"
+
+# The image of the system tests, kept between runs for as long as its recipe is the same.
+image=$home/rabbitmq-image
+recipe=$(sha256sum <system-tests/make-rabbitmq-image.sh)
+if [ "$(cat "$image.recipe" 2>/dev/null)" != "$recipe" ]; then
+  system-tests/make-rabbitmq-image.sh "$image"
+  echo "$recipe" >"$image.recipe"
+fi
+check image test -f "$image/index.json"
+finish

@@ -1,0 +1,2 @@
+. .ci/lib.sh
+npm run typecheck
