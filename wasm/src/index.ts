@@ -1,1 +1,12 @@
-export {};
+/**
+ * Streaming, resumable decoding of gzip and DEFLATE in WebAssembly.
+ *
+ * {@linkcode loadInflate} gives two things that platform decoders do not have: `scanGzip` decodes a stream and reports
+ * where its blocks begin, to the bit; `decoder` decodes from such a place.
+ *
+ * @module
+ */
+export { INFLATE_ERROR_CODES, InflateError, type InflateErrorCode } from "./errors.ts";
+export { type BlockBoundary, type GzipScan, type GzipScanOptions, type GzipSink } from "./gzip-scan.ts";
+export { type Inflate, loadInflate, type LoadOptions } from "./load-inflate.ts";
+export { type SpanDecoder, type Start } from "./span-decoder.ts";

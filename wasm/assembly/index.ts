@@ -1,0 +1,91 @@
+/*
+ * What the host sees: addresses, and a few functions. It writes input at INPUT, calls `run`, reads output at OUTPUT.
+ *
+ *   initialize()                         once
+ *   startStream() | startSpan()          begin; the input is then empty
+ *   run(inputEnd, isFinal, ...)          until it answers DONE or an error
+ *     NEED_INPUT   moveInput(), append input
+ *     NEED_OUTPUT  take the output, moveOutput()
+ *     BLOCK        inputNext(), outputNext(), pendingBits() are the boundary
+ *
+ * Numbers that can exceed 32 bits (offsets in streams) are the host's: here are addresses only.
+ */
+import { HISTORY, INPUT, INPUT_LOOK_BACK, OUTPUT } from "./memory";
+import { RETAINED, Bits, startBits } from "./bits";
+import { initializeCrc32 } from "./crc32";
+import { advance, resetCheckedTo, startInMember, startMembers, updateCheck } from "./gzip";
+import { Output, slideOutput } from "./output";
+import { initializeSymbols } from "./symbols";
+import { initializeTables } from "./tables";
+import { WINDOW_SIZE } from "./constants";
+
+export { HISTORY, INPUT, INPUT_CAPACITY, INPUT_PADDING, OUTPUT, OUTPUT_CAPACITY, OUTPUT_SLACK, MEMORY_END } from "./memory";
+
+export function initialize(): void {
+  initializeTables();
+  initializeSymbols();
+  initializeCrc32();
+}
+
+function start(): void {
+  memory.fill(HISTORY, 0, WINDOW_SIZE as usize);
+  Output.next = OUTPUT;
+  Output.low = OUTPUT;
+  resetCheckedTo();
+}
+
+/** Begins at a member's first byte, with 32768 zeros as history. */
+export function startStream(acceptsZlib: bool): void {
+  start();
+  startBits(INPUT, 0, 0);
+  startMembers(acceptsZlib);
+}
+
+/**
+ * Begins at a block inside a member. `bitCount` (0–7) bits of `bits` come before the input. The host then fills in
+ * HISTORY, of which matches may reach `windowLength` bytes.
+ */
+export function startSpan(windowLength: usize, bits: u32, bitCount: u32): void {
+  start();
+  Output.low = OUTPUT - windowLength;
+  startBits(INPUT, bits, bitCount);
+  startInMember(true);
+}
+
+/**
+ * Decodes. Input is [inputNext(), inputEnd); INPUT_PADDING zeros follow it when it `isFinal`. Output may pass
+ * `outputEnd` by OUTPUT_SLACK at most. Boundaries are answered with BLOCK when the output is at `reportFrom` or beyond.
+ */
+export function run(inputEnd: usize, isFinal: bool, outputEnd: usize, reportFrom: usize): i32 {
+  const status = advance(inputEnd, isFinal, outputEnd, reportFrom);
+  updateCheck();
+  return status;
+}
+
+/** The first byte that is not used, not even in part. */
+export function inputNext(): usize {
+  return Bits.next - ((((Bits.count & 63) - RETAINED) >> 3) as usize);
+}
+
+/** The bits (0–7) of the byte before that are not used. */
+export function pendingBits(): u32 {
+  return (((Bits.count & 63) - RETAINED) & 7) as u32;
+}
+
+export function outputNext(): usize {
+  return Output.next;
+}
+
+/** Moves unused input down to INPUT. Answers where it ends now. */
+export function moveInput(inputEnd: usize): usize {
+  const left = inputEnd - Bits.next;
+  memory.copy(INPUT - INPUT_LOOK_BACK, Bits.next - INPUT_LOOK_BACK, left + INPUT_LOOK_BACK);
+  Bits.next = INPUT;
+  return INPUT + left;
+}
+
+/** Moves the last 32768 bytes of output to HISTORY. Output goes on at OUTPUT. */
+export function moveOutput(): void {
+  slideOutput();
+  resetCheckedTo();
+}

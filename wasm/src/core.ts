@@ -1,0 +1,187 @@
+import { InflateError, type InflateErrorCode } from "./errors.ts";
+
+/** What the module exports (assembly/index.ts). Addresses and sizes are in bytes of its memory. */
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  readonly HISTORY: WebAssembly.Global;
+  readonly INPUT: WebAssembly.Global;
+  readonly INPUT_CAPACITY: WebAssembly.Global;
+  readonly INPUT_PADDING: WebAssembly.Global;
+  readonly OUTPUT: WebAssembly.Global;
+  readonly OUTPUT_CAPACITY: WebAssembly.Global;
+  readonly OUTPUT_SLACK: WebAssembly.Global;
+  initialize(): void;
+  startStream(acceptsZlib: number): void;
+  startSpan(windowLength: number, bits: number, bitCount: number): void;
+  run(inputEnd: number, isFinal: number, outputEnd: number, reportFrom: number): number;
+  inputNext(): number;
+  pendingBits(): number;
+  outputNext(): number;
+  moveInput(inputEnd: number): number;
+  moveOutput(): void;
+}
+
+/** What {@linkcode Core.run} answers (assembly/constants.ts). */
+export const NEED_INPUT = 0;
+/** Output is at the end that was given, or past it. */
+export const NEED_OUTPUT = 1;
+/** Output is at a block boundary. */
+export const BLOCK = 2;
+/** The input ended behind a member. */
+export const DONE = 3;
+
+/** How far back DEFLATE reaches, and the size of a checkpoint's window, in bytes. */
+export const WINDOW_SIZE = 32768;
+
+const FAILURES: ReadonlyMap<number, readonly [InflateErrorCode, string]> = new Map([
+  [-1, ["ERR_INFLATE_TRUNCATED", "the compressed data ends inside a member"]],
+  [-2, ["ERR_INFLATE_TRAILING_BYTES", "bytes that begin no member follow the last one"]],
+  [-10, ["ERR_INFLATE_DATA", "block type 3"]],
+  [-11, ["ERR_INFLATE_DATA", "a stored block whose length and its complement disagree"]],
+  [-12, ["ERR_INFLATE_DATA", "more than 286 literals and lengths, or more than 30 distances, in a block's header"]],
+  [-13, ["ERR_INFLATE_DATA", "invalid code lengths in a block's header"]],
+  [-14, ["ERR_INFLATE_DATA", "a block that has no code for its end"]],
+  [-15, ["ERR_INFLATE_DATA", "an over-subscribed or incomplete code"]],
+  [-16, ["ERR_INFLATE_DATA", "bits that are no symbol"]],
+  [-17, ["ERR_INFLATE_DATA", "a distance that reaches before the start of the member"]],
+  [-20, ["ERR_INFLATE_HEADER", "not gzip: the first bytes are not 1f 8b"]],
+  [-21, ["ERR_INFLATE_HEADER", "a gzip header with a compression method other than 8"]],
+  [-22, ["ERR_INFLATE_HEADER", "a gzip header with reserved flags"]],
+  [-23, ["ERR_INFLATE_HEADER", "a gzip header that does not match its CRC"]],
+  [-24, ["ERR_INFLATE_HEADER", "a zlib header with a compression method other than 8 or a window above 32 KiB"]],
+  [-25, ["ERR_INFLATE_HEADER", "a zlib member that needs a preset dictionary"]],
+  [-30, ["ERR_INFLATE_CHECKSUM", "the output does not match its CRC-32"]],
+  [-31, ["ERR_INFLATE_CHECKSUM", "the output does not have the size that the trailer says"]],
+  [-32, ["ERR_INFLATE_CHECKSUM", "the output does not match its Adler-32"]],
+]);
+
+/**
+ * One instance of the WebAssembly module: its memory, and how much input lies in it. Offsets in streams, that exceed
+ * 32 bits, are kept here; the module knows addresses only.
+ */
+export class Core {
+  readonly #exports: Exports;
+  /** All of its memory, which never grows: the view stays valid. */
+  readonly memory: Uint8Array;
+  /** Address of the first byte of output after the last {@linkcode moveOutput}. */
+  readonly output: number;
+  /** Bytes of output that fit. */
+  readonly outputCapacity: number;
+  readonly #outputSlack: number;
+  readonly #history: number;
+  readonly #inputLimit: number;
+  readonly #inputPadding: number;
+  /** Where input ends, in memory and in the compressed stream. */
+  #inputEnd: number;
+  #inputEndOffset = 0;
+  #isFinal = false;
+
+  constructor(module: WebAssembly.Module) {
+    // The module has no imports; that its exports are these is checked by `isInflateModule`.
+    this.#exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+    this.#exports.initialize();
+    this.memory = new Uint8Array(this.#exports.memory.buffer);
+    this.output = this.#exports.OUTPUT.value as number;
+    this.outputCapacity = this.#exports.OUTPUT_CAPACITY.value as number;
+    this.#outputSlack = this.#exports.OUTPUT_SLACK.value as number;
+    this.#history = this.#exports.HISTORY.value as number;
+    this.#inputEnd = this.#exports.INPUT.value as number;
+    this.#inputLimit = this.#inputEnd + (this.#exports.INPUT_CAPACITY.value as number);
+    this.#inputPadding = this.#exports.INPUT_PADDING.value as number;
+  }
+
+  /** Begins a stream of members. */
+  startStream(acceptsZlib: boolean): void {
+    this.#exports.startStream(acceptsZlib ? 1 : 0);
+    this.#startInput(0);
+  }
+
+  /**
+   * Begins inside a member, at a block. Matches may reach `windowLength` bytes back, into zeros where
+   * {@linkcode setWindow} does not say otherwise.
+   *
+   * @param offset Of the first byte that will be appended, in the compressed stream; errors and positions count from it.
+   * @param bits The `bitCount` (0–7) bits before that byte.
+   */
+  startSpan(windowLength: number, offset: number, bits: number, bitCount: number): void {
+    this.#exports.startSpan(windowLength, bits, bitCount);
+    this.#startInput(offset);
+  }
+
+  #startInput(offset: number): void {
+    this.#inputEnd = this.#exports.INPUT.value as number;
+    this.#inputEndOffset = offset;
+    this.#isFinal = false;
+  }
+
+  /** Sets bytes of the window of 32768 bytes before the output. After {@linkcode startSpan}. */
+  setWindow(bytes: Uint8Array, at: number): void {
+    this.memory.set(bytes, this.#history + at);
+  }
+
+  /** Copies in what fits of `bytes` from `from` on. Answers how much that was; more than 0 after NEED_INPUT. */
+  appendInput(bytes: Uint8Array, from: number): number {
+    const left = bytes.length - from;
+    if (left > this.#inputLimit - this.#inputEnd) this.#inputEnd = this.#exports.moveInput(this.#inputEnd);
+    const length = Math.min(left, this.#inputLimit - this.#inputEnd);
+    this.memory.set(length === bytes.length ? bytes : bytes.subarray(from, from + length), this.#inputEnd);
+    this.#inputEnd += length;
+    this.#inputEndOffset += length;
+    return length;
+  }
+
+  /** Says that no input follows. */
+  endInput(): void {
+    this.memory.fill(0, this.#inputEnd, this.#inputEnd + this.#inputPadding);
+    this.#isFinal = true;
+  }
+
+  /**
+   * Decodes until there is something to answer.
+   *
+   * @param outputEnd Address where output should end. It may end a little behind it.
+   * @param reportFrom Bytes of output behind {@linkcode output} from which on block boundaries are answered.
+   * @throws {InflateError}
+   */
+  run(outputEnd: number, reportFrom: number): number {
+    // Beyond the buffer there is no boundary to report before output moves and this is asked again.
+    const reach = this.outputCapacity + this.#outputSlack;
+    const reportAddress = reportFrom <= reach ? this.output + Math.max(0, reportFrom) : 0xffffffff;
+    let status: number;
+    try {
+      status = this.#exports.run(this.#inputEnd, this.#isFinal ? 1 : 0, outputEnd, reportAddress);
+    } catch (cause) {
+      throw new InflateError("ERR_INFLATE_ABORTED_INSTANCE", this.#inputEndOffset, "Cannot inflate: the decoder trapped", { cause });
+    }
+    if (status >= 0) return status;
+    const [code, found] = FAILURES.get(status) ?? ["ERR_INFLATE_DATA", `failure ${status}`];
+    const offset = this.compressed;
+    throw new InflateError(code, offset, `Cannot inflate: ${found}, near compressed offset ${offset}`);
+  }
+
+  /** Compressed bytes used, one used in part counted, as an offset in the compressed stream. */
+  get compressed(): number {
+    return this.#inputEndOffset - (this.#inputEnd - this.#exports.inputNext());
+  }
+
+  /** Bits (0–7) of the byte before {@linkcode compressed} that are not used yet. */
+  get pendingBits(): number {
+    return this.#exports.pendingBits();
+  }
+
+  /** Address behind the last byte of output. */
+  get outputEnd(): number {
+    return this.#exports.outputNext();
+  }
+
+  /** Makes room for {@linkcode outputCapacity} bytes of output. */
+  moveOutput(): void {
+    this.#exports.moveOutput();
+  }
+}
+
+/** Whether the module exports what {@linkcode Core} calls, and imports nothing. */
+export function isInflateModule(module: WebAssembly.Module): boolean {
+  const names = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
+  return WebAssembly.Module.imports(module).length === 0 && ["run", "startStream", "startSpan", "moveInput", "moveOutput", "memory", "OUTPUT_SLACK"].every((name) => names.has(name));
+}

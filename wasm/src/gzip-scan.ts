@@ -1,0 +1,172 @@
+import { BLOCK, type Core, DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
+import type { CorePool } from "./core-pool.ts";
+import { InflateError } from "./errors.ts";
+
+/** A place between two blocks of a compressed stream, where decoding can begin. */
+export interface BlockBoundary {
+  /** Bytes of the compressed stream before the next block, a byte that it shares counted. */
+  readonly compressed: number;
+  /** Bytes of output before the next block, over all members. */
+  readonly uncompressed: number;
+  /** Bits (0–7), the high ones of the byte at `compressed - 1`, that belong to the next block. */
+  readonly bits: number;
+}
+
+/** What a scan is told, in the order of the stream: all output before a boundary comes before the boundary. */
+export interface GzipSink {
+  /**
+   * Output. `bytes` is a view of the decoder's memory and valid during the call only.
+   *
+   * @param at Offset of the first byte in the uncompressed stream.
+   */
+  output?(bytes: Uint8Array, at: number): void;
+  /**
+   * A boundary at or behind {@linkcode nextBlock}: after each member's header, and after each block that is not its
+   * member's last.
+   *
+   * @param window Copies the 32768 bytes of output before the boundary: across members, and with zeros in front of the
+   * first output. Callable during the call only.
+   */
+  block?(boundary: BlockBoundary, window: () => Uint8Array): void;
+  /**
+   * Least uncompressed offset at which boundaries are wanted; asked first, and again after each `block` call. Without
+   * it, all are.
+   */
+  nextBlock?(): number;
+}
+
+/** Options of a scan. */
+export interface GzipScanOptions {
+  /** Accept zlib members (RFC 1950) too, first or later, as zlib's automatic detection does. Default: false. */
+  readonly zlibMembers?: boolean | undefined;
+}
+
+/** A decode of a whole gzip stream, fed piece by piece. Synchronous: the sink is called from `push` and `finish`. */
+export interface GzipScan {
+  /** Bytes of the compressed stream used so far, a byte used in part counted. */
+  readonly compressed: number;
+  /** Bytes of output handed over so far. */
+  readonly uncompressed: number;
+  /**
+   * Decodes what the bytes complete, which can be some hundred bytes less than they are.
+   *
+   * @throws {InflateError} `ERR_INFLATE_HEADER`, `ERR_INFLATE_DATA`, `ERR_INFLATE_CHECKSUM` or
+   * `ERR_INFLATE_TRAILING_BYTES`. The scan is then closed. So it is when the sink throws.
+   */
+  push(chunk: Uint8Array): void;
+  /** Ends the stream. @throws {InflateError} as `push`, and `ERR_INFLATE_TRUNCATED` inside a member. */
+  finish(): void;
+  /** Gives the scan up. Nothing is called any more. */
+  close(): void;
+}
+
+/** Opens a scan on an instance of the pool. */
+export function openGzipScan(pool: CorePool, sink: GzipSink, options: GzipScanOptions): GzipScan {
+  return new PooledGzipScan(pool, sink, options);
+}
+
+class PooledGzipScan implements GzipScan {
+  readonly #pool: CorePool;
+  readonly #sink: GzipSink;
+  #core: Core | undefined;
+  #isRunning = false;
+  #compressed = 0;
+  #uncompressed = 0;
+  /** Address up to which output was handed over. */
+  #delivered: number;
+  #nextBlock: number | undefined;
+
+  constructor(pool: CorePool, sink: GzipSink, options: GzipScanOptions) {
+    this.#pool = pool;
+    this.#sink = sink;
+    this.#core = pool.take();
+    this.#core.startStream(options.zlibMembers ?? false);
+    this.#delivered = this.#core.output;
+  }
+
+  get compressed(): number {
+    return this.#core?.compressed ?? this.#compressed;
+  }
+
+  get uncompressed(): number {
+    return this.#uncompressed;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#enter((core) => {
+      for (let at = 0; at < chunk.length;) {
+        at += core.appendInput(chunk, at);
+        this.#decode(core);
+      }
+    });
+  }
+
+  finish(): void {
+    this.#enter((core) => {
+      core.endInput();
+      this.#decode(core);
+      this.#leave(core);
+    });
+  }
+
+  close(): void {
+    if (this.#core !== undefined && !this.#isRunning) this.#leave(this.#core);
+    // From within the sink: `#enter` sees it and gives the instance back when the sink has returned.
+    this.#core = undefined;
+  }
+
+  #enter(work: (core: Core) => void): void {
+    const core = this.#core;
+    if (core === undefined) throw new TypeError("Cannot scan: the scan was finished, closed or has failed");
+    if (this.#isRunning) throw new TypeError("Cannot scan: called from within its own sink");
+    this.#isRunning = true;
+    try {
+      work(core);
+    } catch (error) {
+      this.#compressed = core.compressed;
+      this.#core = undefined;
+      if (!(error instanceof InflateError && error.code === "ERR_INFLATE_ABORTED_INSTANCE")) this.#pool.giveBack(core);
+      throw error;
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  #leave(core: Core): void {
+    this.#compressed = core.compressed;
+    this.#core = undefined;
+    this.#pool.giveBack(core);
+  }
+
+  #decode(core: Core): void {
+    while (true) {
+      this.#nextBlock ??= this.#sink.block === undefined ? Infinity : (this.#sink.nextBlock?.() ?? 0);
+      // Output behind `core.output` begins where what was delivered of it did.
+      const base = this.#uncompressed - (this.#delivered - core.output);
+      const status = core.run(core.output + core.outputCapacity, this.#nextBlock - base);
+      const end = core.outputEnd;
+      this.#deliver(core, end);
+      if (status === NEED_OUTPUT) {
+        core.moveOutput();
+        this.#delivered = core.output;
+      } else if (status === BLOCK) {
+        this.#sink.block?.(
+          { compressed: core.compressed, uncompressed: this.#uncompressed, bits: core.pendingBits },
+          () => core.memory.slice(end - WINDOW_SIZE, end),
+        );
+        this.#nextBlock = undefined;
+      } else if (status === NEED_INPUT || status === DONE) {
+        return;
+      }
+    }
+  }
+
+  #deliver(core: Core, end: number): void {
+    if (end === this.#delivered) return;
+    const at = this.#uncompressed;
+    const bytes = core.memory.subarray(this.#delivered, end);
+    this.#delivered = end;
+    this.#uncompressed = at + bytes.length;
+    this.#sink.output?.(bytes, at);
+  }
+}

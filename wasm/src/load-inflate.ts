@@ -1,0 +1,59 @@
+import { isInflateModule } from "./core.ts";
+import { CorePool } from "./core-pool.ts";
+import { InflateError } from "./errors.ts";
+import { type GzipScan, type GzipScanOptions, type GzipSink, openGzipScan } from "./gzip-scan.ts";
+import { INFLATE_WASM_BASE64 } from "./inflate-wasm.generated.ts";
+import { createSpanDecoder, type SpanDecoder } from "./span-decoder.ts";
+
+/** Options for {@linkcode loadInflate}. */
+export interface LoadOptions {
+  /**
+   * The compiled module, for hosts that forbid compiling bytes at run time (Cloudflare Workers, a strict
+   * Content-Security-Policy). It is `@socikit/inflate/inflate.wasm`.
+   */
+  readonly module?: WebAssembly.Module | undefined;
+}
+
+/** Decoding of gzip and DEFLATE. Scans and spans may be open side by side: each has an instance of its own. */
+export interface Inflate {
+  /**
+   * Opens a decode of a whole stream of gzip members that reports block boundaries. It holds an instance (640 KiB) until
+   * `finish` or `close`.
+   */
+  scanGzip(sink: GzipSink, options?: GzipScanOptions): GzipScan;
+  /** Decoding from checkpoints, on the calling thread. */
+  readonly decoder: SpanDecoder;
+}
+
+/** Compiled once per process. */
+let ownInflate: Promise<Inflate> | undefined;
+
+/**
+ * Compiles the decoder, or takes a compiled one. Without a module all callers share one {@linkcode Inflate}.
+ *
+ * @throws {InflateError} `ERR_INFLATE_FOREIGN_MODULE` for a module that is not this package's.
+ */
+export function loadInflate(options?: LoadOptions): Promise<Inflate> {
+  const module = options?.module;
+  if (module !== undefined) return createInflate(module);
+  ownInflate ??= WebAssembly.compile(decodeBase64(INFLATE_WASM_BASE64)).then(createInflate);
+  return ownInflate;
+}
+
+async function createInflate(module: WebAssembly.Module): Promise<Inflate> {
+  if (!isInflateModule(module)) {
+    throw new InflateError("ERR_INFLATE_FOREIGN_MODULE", 0, "Cannot load the decoder: the module is not this package's inflate.wasm");
+  }
+  const pool = new CorePool(module);
+  return {
+    scanGzip: (sink, options) => openGzipScan(pool, sink, options ?? {}),
+    decoder: createSpanDecoder(pool),
+  };
+}
+
+function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}

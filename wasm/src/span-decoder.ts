@@ -1,0 +1,140 @@
+import { type Core, DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
+import type { CorePool } from "./core-pool.ts";
+import { InflateError } from "./errors.ts";
+
+/** Where decoding can begin: at a block of a compressed stream. */
+export interface Start {
+  /** Offset in the compressed stream of the first byte handed over: the shared byte when `bits` is not 0. */
+  readonly byte: number;
+  /** Bits (0–7), the high ones of the first byte, that belong to the block. */
+  readonly bits: number;
+  /**
+   * What is known of the 32768 bytes of output before the block. `at` counts from the window's first byte. Matches that
+   * reach before the first piece are errors; bytes between pieces are zero.
+   */
+  readonly window: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+  /** Reserved for starts inside a block. Not supported yet. */
+  readonly blockHeader?: Uint8Array | undefined;
+}
+
+/** Decodes spans. Implementations are interchangeable: this package's core, a pool of workers, a platform's inflate. */
+export interface SpanDecoder {
+  /**
+   * Decodes from `start` and yields the output in `want`, crossing gzip members. Trailers of members whose header was
+   * passed are checked; that of the member in which decoding began is not. Bytes behind the last one needed are not
+   * looked at.
+   *
+   * @param compressed The compressed stream from `start.byte` on, as much of it as `want` needs. Not kept; it must not
+   * change until the iteration ends.
+   * @param want Half-open, in bytes of output behind `start`.
+   * @returns Chunks that are the caller's to keep, together exactly `want`.
+   * @throws {RangeError} for a start or a range that cannot be.
+   * @throws {InflateError} `ERR_INFLATE_TRUNCATED` when the bytes end before `want` does, or another code.
+   */
+  decode(
+    start: Start,
+    compressed: Uint8Array,
+    want: { readonly start: number; readonly end: number },
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<Uint8Array>;
+}
+
+/** Output between two turns of the event loop: some 20 ms, after which timers, input and aborts get their turn. */
+const TURN = 16 * 1024 * 1024;
+
+/** Decodes on the calling thread, on instances of the pool. */
+export function createSpanDecoder(pool: CorePool): SpanDecoder {
+  return {
+    decode(start, compressed, want, options) {
+      checkStart(start);
+      checkRange(want);
+      return decodeSpan(pool, start, compressed, want, options?.signal);
+    },
+  };
+}
+
+function checkStart(start: Start): void {
+  if (!Number.isSafeInteger(start.byte) || start.byte < 0) {
+    throw new RangeError(`Cannot decode a span: it starts at compressed offset ${start.byte}`);
+  }
+  if (!Number.isInteger(start.bits) || start.bits < 0 || start.bits > 7) {
+    throw new RangeError(`Cannot decode a span: ${start.bits} bits of its first byte are not 0 to 7`);
+  }
+  for (const { at, bytes } of start.window) {
+    if (!Number.isInteger(at) || at < 0 || at + bytes.length > WINDOW_SIZE) {
+      throw new RangeError(`Cannot decode a span: ${bytes.length} bytes at ${at} are not in a window of ${WINDOW_SIZE}`);
+    }
+  }
+  if (start.blockHeader !== undefined) throw new RangeError("Cannot decode a span: starts inside a block are not supported");
+}
+
+function checkRange(want: { readonly start: number; readonly end: number }): void {
+  if (!Number.isSafeInteger(want.start) || !Number.isSafeInteger(want.end) || want.start < 0 || want.end < want.start) {
+    throw new RangeError(`Cannot decode a span: [${want.start}, ${want.end}) is not a range`);
+  }
+}
+
+async function* decodeSpan(
+  pool: CorePool,
+  start: Start,
+  compressed: Uint8Array,
+  want: { readonly start: number; readonly end: number },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  signal?.throwIfAborted();
+  if (want.start === want.end) return;
+  const core = pool.take();
+  let isIntact = true;
+  try {
+    let used = startCore(core, start, compressed);
+    /** Output before `core.output`. */
+    let produced = 0;
+    let turnEnd = TURN;
+    while (produced < want.end) {
+      const status = core.run(core.output + Math.min(core.outputCapacity, want.end - produced), Infinity);
+      if (status === NEED_INPUT) {
+        if (used < compressed.length) used += core.appendInput(compressed, used);
+        if (used === compressed.length) core.endInput();
+      } else if (status === NEED_OUTPUT) {
+        const length = Math.min(core.outputEnd - core.output, want.end - produced);
+        const skipped = Math.min(length, Math.max(0, want.start - produced));
+        if (skipped < length) yield core.memory.slice(core.output + skipped, core.output + length);
+        produced += core.outputEnd - core.output;
+        core.moveOutput();
+      } else if (status === DONE) {
+        const found = produced + core.outputEnd - core.output;
+        throw new InflateError(
+          "ERR_INFLATE_TRUNCATED",
+          core.compressed,
+          `Cannot inflate: the stream ends ${found} bytes behind the start of a span, ${want.end} were asked for`,
+        );
+      }
+      if (produced >= turnEnd && produced < want.end) {
+        turnEnd = produced + TURN;
+        await new Promise<void>((resolve) => setTimeout(resolve));
+      }
+      signal?.throwIfAborted();
+    }
+  } catch (error) {
+    isIntact = error instanceof InflateError && error.code !== "ERR_INFLATE_ABORTED_INSTANCE";
+    throw error;
+  } finally {
+    if (isIntact) pool.giveBack(core);
+  }
+}
+
+/** Answers how many bytes of `compressed` were used for the start. */
+function startCore(core: Core, start: Start, compressed: Uint8Array): number {
+  const first = start.bits === 0 ? 0 : 1;
+  if (compressed.length < first) {
+    throw new InflateError("ERR_INFLATE_TRUNCATED", start.byte, "Cannot inflate: there are no compressed bytes");
+  }
+  const bits = first === 0 ? 0 : (compressed[0] as number) >> (8 - start.bits);
+  let windowLength = 0;
+  for (const { at, bytes } of start.window) {
+    if (bytes.length > 0) windowLength = Math.max(windowLength, WINDOW_SIZE - at);
+  }
+  core.startSpan(windowLength, start.byte + first, bits, start.bits);
+  for (const { at, bytes } of start.window) core.setWindow(bytes, at);
+  return first;
+}
