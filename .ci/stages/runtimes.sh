@@ -1,0 +1,13 @@
+. .ci/lib.sh
+# The same file everywhere: unbuilt sources in Deno, Bun and Node 26, the built packages in Node 20, 22 and 24.
+smoke=runtime-tests/smoke.mjs
+counted deno-sources "$work/deno.txt" "$deno" run --quiet -A "$smoke"
+counted bun-sources "$work/bun.txt" "$bun" --conditions=@socikit/source "$smoke"
+counted node-26-sources "$work/node-26.txt" "$(node_of 26)" --conditions=@socikit/source "$smoke"
+counted node-20-built "$work/node-20.txt" node "$smoke"
+for major in 22 24 26; do counted "node-$major-built" "$work/node-$major-built.txt" "$(node_of "$major")" "$smoke"; done
+# The command too: its help says nothing if an import fails.
+for major in 22 24 26; do check "node-$major-command" bash -c '"$1" packages/cli/dist/bin.js --help | grep -q create' - "$(node_of "$major")"; done
+check deno-command bash -c '"$1" run --quiet -A packages/cli/src/bin.ts --help | grep -q create' - "$deno"
+check bun-command bash -c '"$1" --conditions=@socikit/source packages/cli/src/bin.ts --help | grep -q create' - "$bun"
+finish
