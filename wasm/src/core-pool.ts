@@ -17,8 +17,8 @@ export class CorePool {
     return this.#idle.pop() ?? new Core(this.#module);
   }
 
-  /** Takes an instance back. One that trapped must not come back: what its memory holds is not known. */
+  /** Takes an instance back, and drops one that trapped. */
   giveBack(core: Core): void {
-    if (this.#idle.length < MAX_IDLE) this.#idle.push(core);
+    if (!core.hasTrapped && this.#idle.length < MAX_IDLE) this.#idle.push(core);
   }
 }

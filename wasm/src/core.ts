@@ -75,6 +75,7 @@ export class Core {
   #inputEnd: number;
   #inputEndOffset = 0;
   #isFinal = false;
+  #hasTrapped = false;
 
   constructor(module: WebAssembly.Module) {
     // The module has no imports; that its exports are these is checked by `isInflateModule`.
@@ -88,6 +89,11 @@ export class Core {
     this.#inputEnd = this.#exports.INPUT.value as number;
     this.#inputLimit = this.#inputEnd + (this.#exports.INPUT_CAPACITY.value as number);
     this.#inputPadding = this.#exports.INPUT_PADDING.value as number;
+  }
+
+  /** Whether it trapped: what its memory holds is then not known, and it must not be used again. */
+  get hasTrapped(): boolean {
+    return this.#hasTrapped;
   }
 
   /** Begins a stream of members. */
@@ -151,6 +157,7 @@ export class Core {
     try {
       status = this.#exports.run(this.#inputEnd, this.#isFinal ? 1 : 0, outputEnd, reportAddress);
     } catch (cause) {
+      this.#hasTrapped = true;
       throw new InflateError("ERR_INFLATE_ABORTED_INSTANCE", this.#inputEndOffset, "Cannot inflate: the decoder trapped", { cause });
     }
     if (status >= 0) return status;

@@ -1,6 +1,5 @@
-import { BLOCK, type Core, DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
+import { BLOCK, type Core, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
-import { InflateError } from "./errors.ts";
 
 /** A place between two blocks of a compressed stream, where decoding can begin. */
 export interface BlockBoundary {
@@ -69,7 +68,7 @@ class PooledGzipScan implements GzipScan {
   readonly #pool: CorePool;
   readonly #sink: GzipSink;
   #core: Core | undefined;
-  #isRunning = false;
+  #isBusy = false;
   #compressed = 0;
   #uncompressed = 0;
   /** Address up to which output was handed over. */
@@ -93,8 +92,8 @@ class PooledGzipScan implements GzipScan {
   }
 
   push(chunk: Uint8Array): void {
-    this.#enter((core) => {
-      for (let at = 0; at < chunk.length;) {
+    this.#use((core) => {
+      for (let at = 0; at < chunk.length && this.#core === core; ) {
         at += core.appendInput(chunk, at);
         this.#decode(core);
       }
@@ -102,66 +101,73 @@ class PooledGzipScan implements GzipScan {
   }
 
   finish(): void {
-    this.#enter((core) => {
+    this.#use((core) => {
       core.endInput();
       this.#decode(core);
-      this.#leave(core);
+      this.#core = undefined;
     });
   }
 
   close(): void {
-    if (this.#core !== undefined && !this.#isRunning) this.#leave(this.#core);
-    // From within the sink: `#enter` sees it and gives the instance back when the sink has returned.
+    const core = this.#core;
     this.#core = undefined;
+    // Called by the sink, the instance is still at work: `#use` gives it back.
+    if (core !== undefined && !this.#isBusy) this.#giveBack(core);
   }
 
-  #enter(work: (core: Core) => void): void {
+  /** Runs `work`, and gives the instance back if the scan ended in it. */
+  #use(work: (core: Core) => void): void {
     const core = this.#core;
-    if (core === undefined) throw new TypeError("Cannot scan: the scan was finished, closed or has failed");
-    if (this.#isRunning) throw new TypeError("Cannot scan: called from within its own sink");
-    this.#isRunning = true;
+    if (this.#isBusy) throw new TypeError("Cannot scan: called from within its own sink");
+    if (core === undefined) throw new TypeError("Cannot scan: the scan was finished or closed, or has failed");
+    this.#isBusy = true;
     try {
       work(core);
     } catch (error) {
-      this.#compressed = core.compressed;
       this.#core = undefined;
-      if (!(error instanceof InflateError && error.code === "ERR_INFLATE_ABORTED_INSTANCE")) this.#pool.giveBack(core);
       throw error;
     } finally {
-      this.#isRunning = false;
+      this.#isBusy = false;
+      if (this.#core === undefined) this.#giveBack(core);
     }
   }
 
-  #leave(core: Core): void {
+  #giveBack(core: Core): void {
     this.#compressed = core.compressed;
-    this.#core = undefined;
     this.#pool.giveBack(core);
   }
 
   #decode(core: Core): void {
-    while (true) {
+    // Until the input is used up, or the sink has closed the scan.
+    while (this.#core === core) {
       this.#nextBlock ??= this.#sink.block === undefined ? Infinity : (this.#sink.nextBlock?.() ?? 0);
-      // Output behind `core.output` begins where what was delivered of it did.
+      // Offset of the byte at `core.output`, from which addresses in the output count.
       const base = this.#uncompressed - (this.#delivered - core.output);
       const status = core.run(core.output + core.outputCapacity, this.#nextBlock - base);
-      const end = core.outputEnd;
-      this.#deliver(core, end);
+      this.#deliver(core);
       if (status === NEED_OUTPUT) {
         core.moveOutput();
         this.#delivered = core.output;
       } else if (status === BLOCK) {
-        this.#sink.block?.(
-          { compressed: core.compressed, uncompressed: this.#uncompressed, bits: core.pendingBits },
-          () => core.memory.slice(end - WINDOW_SIZE, end),
-        );
-        this.#nextBlock = undefined;
-      } else if (status === NEED_INPUT || status === DONE) {
+        this.#reportBlock(core);
+      } else {
         return;
       }
     }
   }
 
-  #deliver(core: Core, end: number): void {
+  #reportBlock(core: Core): void {
+    if (this.#core !== core) return;
+    const end = core.outputEnd;
+    this.#nextBlock = undefined;
+    this.#sink.block?.(
+      { compressed: core.compressed, uncompressed: this.#uncompressed, bits: core.pendingBits },
+      () => core.memory.slice(end - WINDOW_SIZE, end),
+    );
+  }
+
+  #deliver(core: Core): void {
+    const end = core.outputEnd;
     if (end === this.#delivered) return;
     const at = this.#uncompressed;
     const bytes = core.memory.subarray(this.#delivered, end);

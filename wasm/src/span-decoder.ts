@@ -84,7 +84,6 @@ async function* decodeSpan(
   signal?.throwIfAborted();
   if (want.start === want.end) return;
   const core = pool.take();
-  let isIntact = true;
   try {
     let used = startCore(core, start, compressed);
     /** Output before `core.output`. */
@@ -115,11 +114,8 @@ async function* decodeSpan(
       }
       signal?.throwIfAborted();
     }
-  } catch (error) {
-    isIntact = error instanceof InflateError && error.code !== "ERR_INFLATE_ABORTED_INSTANCE";
-    throw error;
   } finally {
-    if (isIntact) pool.giveBack(core);
+    pool.giveBack(core);
   }
 }
 
