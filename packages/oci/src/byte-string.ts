@@ -1,3 +1,5 @@
+import { utf8Length } from "./utf8.ts";
+
 /**
  * Bytes as a string with one character a byte (latin1): tar names, link targets and PAX records, which need not be UTF-8.
  *
@@ -48,7 +50,7 @@ export function toDisplay(text: ByteString): string {
 function displayInvalid(bytes: Uint8Array): string {
   let shown = "";
   for (let at = 0; at < bytes.length;) {
-    const length = sequenceLength(bytes, at);
+    const length = utf8Length(bytes, at);
     if (length === 0) {
       shown += `\\x${bytes[at]!.toString(16).padStart(2, "0")}`;
       at += 1;
@@ -58,17 +60,4 @@ function displayInvalid(bytes: Uint8Array): string {
     }
   }
   return shown;
-}
-
-/** Length of the valid UTF-8 sequence at `at`, or 0 where there is none. */
-function sequenceLength(bytes: Uint8Array, at: number): number {
-  const lead = bytes[at]!;
-  const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  if (length === 0 || at + length > bytes.length) return 0;
-  try {
-    utf8.decode(bytes.subarray(at, at + length));
-    return length;
-  } catch {
-    return 0;
-  }
 }

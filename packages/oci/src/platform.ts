@@ -87,9 +87,49 @@ export function normalizePlatform(platform: Platform): Platform {
   };
 }
 
-/** Whether a candidate is what was asked for: same system, processor and variant after normalising. */
+/**
+ * Whether a candidate is what was asked for, as containerd's strict matcher has it (spec section 8.5): after
+ * normalising, the same system, processor and variant; no feature that was not asked for; on Windows, a version that
+ * runs on the one asked for.
+ */
 export function matchesPlatform(request: Platform, candidate: Platform): boolean {
-  return formatPlatform(normalizePlatform(request)) === formatPlatform(normalizePlatform(candidate));
+  const wanted = normalizePlatform(request);
+  const there = normalizePlatform(candidate);
+  if (formatPlatform(wanted) !== formatPlatform(there)) return false;
+  if (!hasFeatures(wanted, there)) return false;
+  return wanted.os !== "windows" || runsOnWindows(wanted["os.version"], there["os.version"]);
+}
+
+function hasFeatures(wanted: Platform, there: Platform): boolean {
+  const features = wanted["os.features"] ?? [];
+  return (there["os.features"] ?? []).every(
+    (feature) => features.includes(feature) || (wanted.os === "windows" && feature === "win32k"),
+  );
+}
+
+/** The first build whose containers run on later hosts: Windows Server 2022. */
+const WINDOWS_STABLE_ABI = 20348;
+/** The build that begins the next such series: Windows Server 2025. */
+const WINDOWS_NEXT_LTSC = 26100;
+
+function runsOnWindows(host: string | undefined, image: string | undefined): boolean {
+  if (!host || !image) return true;
+  const wanted = windowsVersion(host);
+  // A host version that does not parse restricts nothing.
+  if (wanted === undefined) return true;
+  const there = windowsVersion(image);
+  if (there === undefined || there.major !== wanted.major || there.minor !== wanted.minor) return false;
+  if (wanted.build < WINDOWS_STABLE_ABI) return there.build === wanted.build;
+  const least = wanted.build > WINDOWS_NEXT_LTSC ? WINDOWS_NEXT_LTSC : WINDOWS_STABLE_ABI;
+  return least <= there.build && there.build <= wanted.build;
+}
+
+function windowsVersion(
+  text: string,
+): { readonly major: number; readonly minor: number; readonly build: number } | undefined {
+  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,5})(?:\.|$)/.exec(text);
+  if (parts === null || Number(parts[3]) > 65535) return undefined;
+  return { major: Number(parts[1]), minor: Number(parts[2]), build: Number(parts[3]) };
 }
 
 /** Whether a child of an index is an image of some platform, not an attestation or another artifact. */
@@ -116,9 +156,15 @@ export function selectPlatform(
   const match = images.find((child) => child.platform !== undefined && matchesPlatform(wanted, child.platform));
   if (match !== undefined) return match;
   if (request === undefined && images.length === 1) return images[0]!;
-  const there = images.map((child) => (child.platform === undefined ? "(none given)" : formatPlatform(child.platform)));
+  const there = images.map((child) => (child.platform === undefined ? "(none given)" : described(child.platform)));
   throw new OciError(
     "ERR_OCI_PLATFORM_NOT_FOUND",
     `Cannot choose a platform: the image has none for ${formatPlatform(wanted)}; it has ${there.length === 0 ? "no images" : there.join(", ")}`,
   );
+}
+
+/** A platform for a list to choose from, with what tells it from another of the same name. */
+function described(platform: Platform): string {
+  const more = [platform["os.version"], ...(platform["os.features"] ?? [])].filter((text) => text);
+  return more.length === 0 ? formatPlatform(platform) : `${formatPlatform(platform)} (${more.join(", ")})`;
 }

@@ -3,30 +3,29 @@ import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
 
 /**
- * Iterates a stream's chunks; leaving the loop early cancels the stream. Not every browser iterates streams by itself.
+ * Iterates a stream's chunks. Leaving the loop early cancels the stream, and so does the signal, which also ends a wait
+ * for the next chunk. Not every browser iterates streams by itself.
  */
 export async function* chunksOf(stream: ReadableStream<Uint8Array>, signal?: AbortSignal): AsyncIterable<Uint8Array> {
   const reader = stream.getReader();
-  const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {});
+  // A source may take its time to end, or fail to; nobody waits for that.
+  const cancel = (reason?: unknown): void => void reader.cancel(reason).catch(() => {});
+  const onAbort = (): void => cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   let ended = false;
   try {
     for (;;) {
       signal?.throwIfAborted();
       const { done, value } = await reader.read();
-      if (done) {
-        ended = true;
-        signal?.throwIfAborted();
-        return;
-      }
+      // Cancelling looks like the end to whoever is waiting.
+      signal?.throwIfAborted();
+      ended = done;
+      if (done) return;
       yield value;
     }
-  } catch (error) {
-    ended = true;
-    throw error;
   } finally {
     signal?.removeEventListener("abort", onAbort);
-    if (!ended) await reader.cancel().catch(() => {});
+    if (!ended) cancel(signal?.reason);
     reader.releaseLock();
   }
 }
@@ -59,7 +58,8 @@ export async function readAll(
 }
 
 /**
- * The same bytes, ending with an error where size or digest do not fit; an error also as soon as there are too many.
+ * The same bytes, ending with an error where size or digest do not fit; an error also as soon as there are too many. The
+ * last chunk is held until the digest is checked, so whoever has all the bytes has verified ones.
  *
  * Errors the stream with `OciError` `ERR_OCI_SIZE_MISMATCH` or `ERR_OCI_DIGEST_MISMATCH`.
  */
@@ -70,42 +70,35 @@ export function verifyStream(
   const digester = createDigester(algorithmOf(expect.digest));
   const reader = stream.getReader();
   let size = 0;
+  let checked = false;
+  const mismatch = (what: string): OciError =>
+    new OciError("ERR_OCI_SIZE_MISMATCH", `Cannot verify ${expect.digest}: ${what}`);
+  const checkDigest = (): void => {
+    if (checked) return;
+    checked = true;
+    const found = digester.digest();
+    if (found !== expect.digest)
+      throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot verify ${expect.digest}: the bytes have digest ${found}`);
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        // Errors of the source are passed on as they are; the others leave it to be told.
         const { done, value } = await reader.read();
-        if (!done) {
-          size += value.length;
-          if (size > expect.size) {
-            const error = new OciError(
-              "ERR_OCI_SIZE_MISMATCH",
-              `Cannot verify ${expect.digest}: more than its ${expect.size} bytes came`,
-            );
-            controller.error(error);
-            await reader.cancel(error).catch(() => {});
-            return;
-          }
-          digester.update(value);
-          controller.enqueue(value);
+        try {
+          if (!done) {
+            size += value.length;
+            if (size > expect.size) throw mismatch(`more than its ${expect.size} bytes came`);
+            if (value.length > 0) digester.update(value);
+          } else if (size !== expect.size) throw mismatch(`${size} of its ${expect.size} bytes came`);
+          if (size === expect.size) checkDigest();
+        } catch (error) {
+          controller.error(error);
+          void reader.cancel(error).catch(() => {});
           return;
         }
-        if (size !== expect.size) {
-          controller.error(
-            new OciError(
-              "ERR_OCI_SIZE_MISMATCH",
-              `Cannot verify ${expect.digest}: ${size} of its ${expect.size} bytes came`,
-            ),
-          );
-          return;
-        }
-        const found = digester.digest();
-        if (found !== expect.digest) {
-          controller.error(
-            new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot verify ${expect.digest}: the bytes have digest ${found}`),
-          );
-          return;
-        }
-        controller.close();
+        if (done) controller.close();
+        else controller.enqueue(value);
       },
       cancel: (reason) => reader.cancel(reason),
     },

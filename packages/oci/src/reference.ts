@@ -16,7 +16,10 @@ export interface Reference {
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
-const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::[0-9]{1,5})?$/;
+const LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+const HOST = new RegExp(`^(?:\\[[0-9a-fA-F:.]+\\]|${LABEL}(?:\\.${LABEL})*)(?::([0-9]{1,5}))?$`);
+/** Longer than a host, a name, a tag and a SHA-512 digest together. */
+const MAX_LENGTH = 1024;
 /** Registries refuse longer `host/name` together. */
 const MAX_NAME_LENGTH = 255;
 
@@ -42,6 +45,7 @@ export function parseReference(text: string): Reference {
       `Cannot parse reference ${JSON.stringify(text.slice(0, 300))}: ${what}`,
     );
   };
+  if (text.length > MAX_LENGTH) return fail(`its ${text.length} characters are more than ${MAX_LENGTH}`);
   const at = text.indexOf("@");
   const named = at < 0 ? text : text.slice(0, at);
   const digest = at < 0 ? undefined : text.slice(at + 1);
@@ -49,7 +53,8 @@ export function parseReference(text: string): Reference {
   const slash = named.indexOf("/");
   if (slash < 0) return fail("it needs a registry: host[:port]/name[:tag]");
   const registry = named.slice(0, slash);
-  if (!HOST.test(registry)) return fail(`${JSON.stringify(registry)} is not a host`);
+  const host = HOST.exec(registry);
+  if (host === null || Number(host[1] ?? 0) > 65535) return fail(`${JSON.stringify(registry)} is not a host`);
   if (!/[.:]/.test(registry) && registry !== "localhost")
     return fail(`it needs a registry: ${JSON.stringify(registry)} is not a host name`);
   const rest = named.slice(slash + 1);
