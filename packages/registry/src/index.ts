@@ -13,3 +13,5 @@ export {
 export type { Transport, TransportCapabilities, TransportRequest, TransportResponse } from "./transport.ts";
 export type { CredentialProvider, Credentials } from "./credentials.ts";
 export type { CopyEvent, RegistryEvent } from "./events.ts";
+export { createMemoryStore } from "./memory-store.ts";
+export type { Store, StoreRepository } from "./store.ts";

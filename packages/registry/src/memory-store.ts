@@ -21,6 +21,7 @@ import { RegistryError } from "./errors.ts";
 import { PagedBytes } from "./paged-bytes.ts";
 import { referrerOf } from "./referrer.ts";
 import type { Store, StoreRepository } from "./store.ts";
+import { uploadId } from "./upload-id.ts";
 
 /** Most unfinished uploads of a repository; a further one takes the place of the oldest. */
 const MAX_UPLOADS = 256;
@@ -41,15 +42,11 @@ interface Contents {
  */
 export function createMemoryStore(): Store {
   const contents = new Map<string, Contents>();
-  const views = new Map<string, MemoryRepository>();
   return {
     repository(name) {
       if (!isRepositoryName(name))
         throw new TypeError(`Cannot open repository: ${JSON.stringify(name)} is not a repository name`);
-      const view = views.get(name) ?? new MemoryRepository(name, contents);
-      // Kept from the first write on only: names that clients merely ask for must not add up.
-      if (contents.has(name)) views.set(name, view);
-      return view;
+      return new MemoryRepository(name, contents);
     },
     async *repositories(options) {
       for (const [name, held] of contents) {
@@ -77,8 +74,7 @@ class MemoryRepository implements StoreRepository {
   async fetchManifest(target: string | Descriptor, options?: ReadOptions): Promise<FetchedManifest> {
     options?.signal?.throwIfAborted();
     const { descriptor, bytes } = this.#manifest(typeof target === "string" ? target : target.digest);
-    if (typeof target !== "string" && target.size !== descriptor.size)
-      throw sizeMismatch(target, descriptor.size);
+    if (typeof target !== "string" && target.size !== descriptor.size) throw sizeMismatch(target, descriptor.size);
     return { descriptor, bytes: bytes.slice() };
   }
 
@@ -136,10 +132,7 @@ class MemoryRepository implements StoreRepository {
     return bytes.source();
   }
 
-  async stream(
-    blob: Pick<Descriptor, "digest" | "size">,
-    options?: ReadOptions,
-  ): Promise<ReadableStream<Uint8Array>> {
+  async stream(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<ReadableStream<Uint8Array>> {
     const source = await this.open(blob, options);
     // Sources of pages always stream.
     return verifyStream(source.stream!(0, source.size, options), blob);
@@ -256,10 +249,8 @@ class MemoryRepository implements StoreRepository {
   }
 }
 
-let uploadCount = 0;
-
 class MemoryUpload implements BlobUpload {
-  readonly id: string = `upload-${++uploadCount}`;
+  readonly id: string = uploadId();
   readonly #held: Contents;
   readonly #bytes = new PagedBytes();
   readonly #algorithm: DigestAlgorithm;

@@ -1,0 +1,111 @@
+import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { setTimeout as wait } from "node:timers/promises";
+import { RegistryError } from "../errors.ts";
+import { uploadId } from "../upload-id.ts";
+import { hostErrorCode, isNotFound } from "./atomic-file.ts";
+
+/** Milliseconds to wait for a lock that another process holds. It is held for one small read, write and rename. */
+const PATIENCE_MS = 10_000;
+/** Milliseconds after which a lock is nobody's, where its holder's process cannot be looked up. */
+const STALE_MS = 60_000;
+const POLL_MS = 15;
+
+/** Writers of this process, by path: they queue here and never meet at the file. */
+const queues = new Map<string, Promise<unknown>>();
+
+/**
+ * Runs `body` while no other writer does, in this process or another one: a file that only one can create. A lock left
+ * behind by a process that died is removed.
+ *
+ * @param path The lock file; the same spelling for all writers of one process.
+ * @throws {RegistryError} `ERR_REGISTRY_LAYOUT_LOCKED` when another process keeps it for ten seconds.
+ */
+export function withFileLock<T>(path: string, body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const before = queues.get(path) ?? Promise.resolve();
+  const mine = before.then(async () => {
+    const token = await acquire(path, signal);
+    try {
+      return await body();
+    } finally {
+      if ((await contentOf(path)) === token) await rm(path, { force: true });
+    }
+  });
+  const settled = mine.catch(() => {});
+  queues.set(path, settled);
+  void settled.then(() => {
+    if (queues.get(path) === settled) queues.delete(path);
+  });
+  return mine;
+}
+
+async function acquire(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const token = `${process.pid} ${uploadId()} ${hostname()}`;
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      const file = await open(path, "wx");
+      await file.writeFile(token);
+      await file.close();
+      return token;
+    } catch (error) {
+      if (hostErrorCode(error) !== "EEXIST") throw error;
+    }
+    const holder = await contentOf(path);
+    if (holder === undefined) continue;
+    if (await isStale(path, holder)) await remove(path, holder);
+    else if (Date.now() > deadline) {
+      throw new RegistryError(
+        "ERR_REGISTRY_LAYOUT_LOCKED",
+        `Cannot lock "${path}": process ${holder.split(" ", 1)[0]} holds it; remove the file if no such process is writing`,
+      );
+    } else await wait(POLL_MS, undefined, { ...(signal === undefined ? {} : { signal }) }).catch(() => {});
+  }
+}
+
+async function contentOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function isStale(path: string, holder: string): Promise<boolean> {
+  const [pid, , ...host] = holder.split(" ");
+  if (/^\d+$/.test(pid ?? "") && host.join(" ") === hostname() && !isRunning(Number(pid))) return true;
+  try {
+    // Between creation and writing the file is empty: only its age tells.
+    return Date.now() - (await stat(path)).mtimeMs > STALE_MS;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs, as somebody else.
+    return hostErrorCode(error) !== "ESRCH";
+  }
+}
+
+/**
+ * Removes a stale lock. Two processes may find it stale, one remove it and take the lock, and the other then remove that
+ * one: so it is moved aside first, looked at, and put back where it is not the stale one.
+ */
+async function remove(path: string, stale: string): Promise<void> {
+  const aside = `${path}.${uploadId()}`;
+  try {
+    await rename(path, aside);
+    if ((await contentOf(aside)) !== stale) await link(aside, path);
+  } catch (error) {
+    if (!isNotFound(error) && hostErrorCode(error) !== "EEXIST") throw error;
+  }
+  await rm(aside, { force: true });
+}

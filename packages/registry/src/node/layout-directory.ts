@@ -1,0 +1,494 @@
+import { mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  algorithmOf,
+  digestOf,
+  hexOf,
+  isDigest,
+  isTag,
+  MAX_MANIFEST_SIZE,
+  OciError,
+  verifyStream,
+  type BlobSource,
+  type BlobUpload,
+  type Descriptor,
+  type Digest,
+  type DigestAlgorithm,
+  type FetchedManifest,
+  type ReadOptions,
+} from "@socikit/oci";
+import { openFileSource } from "@socikit/oci/node";
+import { RegistryError } from "../errors.ts";
+import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
+import { sourceStream } from "../source-stream.ts";
+import type { StoreRepository } from "../store.ts";
+import { isNotFound, replaceFile } from "./atomic-file.ts";
+import { findTag, LayoutIndex, REF_NAME, tagOfName, type LayoutEntry, type RawEntry } from "./layout-index.ts";
+import { LayoutUploads } from "./layout-upload.ts";
+
+/** Options of {@linkcode openLayoutDirectory}. */
+export interface LayoutOptions {
+  /** Makes the layout where the directory is empty or not there. @default false */
+  readonly create?: boolean | undefined;
+}
+
+/**
+ * An OCI image layout directory as a repository.
+ *
+ * Tags are `org.opencontainers.image.ref.name` annotations of `index.json`; a whole reference there, as some tools write,
+ * counts by its tag. Manifests that no tag or index leads to are entries without a name, referrers among them: they are
+ * found by reading those. Every write is whole or not there, whenever the process or machine stops; writers of this and
+ * other processes wait for each other.
+ */
+export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "deleteBlob"> {
+  /** The directory's real path. */
+  readonly directory: string;
+  /** Removes a blob. */
+  deleteBlob(digest: Digest, options?: ReadOptions): Promise<void>;
+  /** The entries of `index.json`, annotations included, in its order. */
+  entries(options?: ReadOptions): Promise<readonly Descriptor[]>;
+  /**
+   * The only image among the entries; referrers and artifacts do not count.
+   *
+   * @throws {RegistryError} `ERR_REGISTRY_AMBIGUOUS_IMAGE`, naming the tags; `ERR_REGISTRY_MANIFEST_UNKNOWN` for none.
+   */
+  onlyImage(options?: ReadOptions): Promise<Descriptor>;
+}
+
+/** Facts kept of manifests, so that listing referrers reads each manifest once. */
+const MAX_FACTS = 10_000;
+/** Tags that an error names. */
+const MAX_NAMED = 10;
+
+/**
+ * Opens an OCI image layout.
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+ *
+ * @throws {RegistryError} `ERR_REGISTRY_INVALID_LAYOUT` where the directory is none, or, with `create`, holds other things.
+ */
+export async function openLayoutDirectory(directory: string, options: LayoutOptions = {}): Promise<LayoutDirectory> {
+  if (options.create === true) await createLayout(directory);
+  await checkLayout(directory);
+  return new OpenLayout(await realpath(directory));
+}
+
+/** Whether a directory holds an `oci-layout` file. */
+export async function isLayoutDirectory(directory: string): Promise<boolean> {
+  return (await statFile(join(directory, "oci-layout"))) !== undefined;
+}
+
+async function createLayout(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  if (!(await isLayoutDirectory(directory))) {
+    // What a creation that was cut short leaves is taken up again.
+    const foreign = (await readdir(directory)).filter(
+      (name) => name !== "blobs" && name !== "index.json" && !name.startsWith("."),
+    );
+    if (foreign.length > 0)
+      throw invalidLayout(directory, `it holds other things (${JSON.stringify(foreign[0])}); name an empty directory`);
+    await replaceFile(join(directory, "oci-layout"), new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}'));
+  }
+  const real = await realpath(directory);
+  await mkdir(join(real, "blobs", "sha256"), { recursive: true });
+  await new LayoutIndex(real).create();
+}
+
+async function checkLayout(directory: string): Promise<void> {
+  let version: unknown;
+  try {
+    version = (JSON.parse(await readFile(join(directory, "oci-layout"), "utf8")) as { imageLayoutVersion?: unknown })
+      ?.imageLayoutVersion;
+  } catch (cause) {
+    if (isNotFound(cause)) throw invalidLayout(directory, "it has no oci-layout file", cause);
+    if (cause instanceof SyntaxError) throw invalidLayout(directory, "its oci-layout file is not JSON", cause);
+    throw cause;
+  }
+  if (typeof version !== "string" || !version.startsWith("1."))
+    throw invalidLayout(directory, `its version is ${JSON.stringify(version) ?? "missing"}, and only 1.x is known`);
+}
+
+class OpenLayout implements LayoutDirectory {
+  readonly directory: string;
+  readonly #index: LayoutIndex;
+  readonly #uploads: LayoutUploads;
+  readonly #facts = new Map<Digest, ManifestFacts>();
+
+  constructor(directory: string) {
+    this.directory = directory;
+    this.#index = new LayoutIndex(directory);
+    this.#uploads = new LayoutUploads(join(directory, "blobs"));
+  }
+
+  async entries(options?: ReadOptions): Promise<readonly Descriptor[]> {
+    options?.signal?.throwIfAborted();
+    return (await this.#index.entries()).map(({ descriptor }) => descriptor);
+  }
+
+  async onlyImage(options?: ReadOptions): Promise<Descriptor> {
+    const images = new Map<Digest, string[]>();
+    let first: Descriptor | undefined;
+    for (const { descriptor, name } of await this.#index.entries()) {
+      options?.signal?.throwIfAborted();
+      const facts = await this.#knownFacts(descriptor);
+      if (facts?.isImage !== true || isReferrersTag(name)) continue;
+      first ??= { mediaType: facts.mediaType, digest: descriptor.digest, size: descriptor.size };
+      const names = images.get(descriptor.digest) ?? [];
+      images.set(descriptor.digest, [...names, ...(name === undefined ? [] : [name])]);
+    }
+    if (first === undefined)
+      throw new RegistryError("ERR_REGISTRY_MANIFEST_UNKNOWN", `Cannot find image: "${this.directory}" holds none`);
+    if (images.size === 1) return first;
+    const names = [...images].map(([digest, tags]) => tags[0] ?? digest);
+    const more = names.length > MAX_NAMED ? `, and ${names.length - MAX_NAMED} more` : "";
+    throw new RegistryError(
+      "ERR_REGISTRY_AMBIGUOUS_IMAGE",
+      `Cannot choose an image: "${this.directory}" holds ${names.slice(0, MAX_NAMED).join(", ")}${more}; name one`,
+    );
+  }
+
+  async resolve(tagOrDigest: string, options?: ReadOptions): Promise<Descriptor> {
+    options?.signal?.throwIfAborted();
+    const { digest, mediaType } = await this.#find(tagOrDigest);
+    if (mediaType === "") return (await this.#fetch(digest, "", tagOrDigest)).descriptor;
+    const file = await statFile(this.#blobPath(digest));
+    if (file === undefined) throw this.#unknownManifest(tagOrDigest);
+    return { mediaType, digest, size: file.size };
+  }
+
+  async fetchManifest(target: string | Descriptor, options?: ReadOptions): Promise<FetchedManifest> {
+    options?.signal?.throwIfAborted();
+    if (typeof target === "string") {
+      const { digest, mediaType } = await this.#find(target);
+      return this.#fetch(digest, mediaType, target);
+    }
+    const fetched = await this.#fetch(target.digest, target.mediaType, target.digest);
+    if (fetched.descriptor.size !== target.size) throw sizeMismatch(target, fetched.descriptor.size);
+    return fetched;
+  }
+
+  async pushManifest(
+    bytes: Uint8Array,
+    mediaType: string,
+    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm },
+  ): Promise<Descriptor> {
+    options?.signal?.throwIfAborted();
+    const digest = digestOf(bytes, options?.algorithm);
+    const facts = manifestFacts(bytes, digest, mediaType);
+    const descriptor: Descriptor = { mediaType: facts.mediaType, digest, size: bytes.length };
+    const path = this.#blobPath(digest);
+    await mkdir(join(path, ".."), { recursive: true });
+    if (!(await isWhole(path, digest))) await replaceFile(path, bytes);
+    this.#remember(digest, facts);
+    await this.#index.update(async (entries) => {
+      const kept = await this.#withoutChildren(entries, facts);
+      const isListed = kept.some((entry) => entry.descriptor.digest === digest);
+      const isReached = isListed || (facts.subject === undefined && (await this.#reaches(kept, digest)));
+      if (isReached && kept.length === entries.length) return undefined;
+      return [...kept.map(({ raw }) => raw), ...(isReached ? [] : [rawEntry(descriptor, undefined, facts)])];
+    }, options?.signal);
+    return descriptor;
+  }
+
+  async tag(
+    tag: string,
+    target: Descriptor,
+    options?: ReadOptions & { readonly expected?: Digest | null },
+  ): Promise<void> {
+    options?.signal?.throwIfAborted();
+    if (!isTag(tag)) throw new TypeError(`Cannot tag ${target.digest}: ${JSON.stringify(tag)} is not a tag`);
+    const { descriptor } = await this.fetchManifest(target.digest, options);
+    const facts = await this.#knownFacts(descriptor);
+    await this.#index.update(async (entries) => {
+      const before = findTag(entries, tag)?.descriptor.digest ?? null;
+      if (options?.expected !== undefined && options.expected !== before) {
+        throw new RegistryError(
+          "ERR_REGISTRY_TAG_CHANGED",
+          `Cannot tag "${tag}" in "${this.directory}": it names ${before ?? "nothing"}, not ${options.expected ?? "nothing"}`,
+        );
+      }
+      const untagged = await this.#withoutNames(entries, (entry) => entry.name === tag);
+      // The name takes the place of the entry without one.
+      const kept = untagged.filter((raw) => !(raw["digest"] === descriptor.digest && nameOfRaw(raw) === undefined));
+      return [...kept, rawEntry({ ...target, ...descriptor }, tag, facts)];
+    }, options?.signal);
+  }
+
+  async stat(digest: Digest, options?: ReadOptions): Promise<{ readonly size: number } | undefined> {
+    options?.signal?.throwIfAborted();
+    return statFile(this.#blobPath(digest));
+  }
+
+  async open(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<BlobSource> {
+    options?.signal?.throwIfAborted();
+    const path = this.#blobPath(blob.digest);
+    const file = await statFile(path);
+    if (file === undefined) {
+      throw new RegistryError(
+        "ERR_REGISTRY_BLOB_UNKNOWN",
+        `Cannot open blob: "${this.directory}" has no ${blob.digest}`,
+      );
+    }
+    if (file.size !== blob.size) throw sizeMismatch(blob, file.size);
+    return openFileSource(path);
+  }
+
+  async stream(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<ReadableStream<Uint8Array>> {
+    const source = await this.open(blob, options);
+    return verifyStream(sourceStream(source, 0, source.size, options?.signal), blob);
+  }
+
+  async begin(options?: ReadOptions & { readonly algorithm?: DigestAlgorithm }): Promise<BlobUpload> {
+    options?.signal?.throwIfAborted();
+    return this.#uploads.begin(options?.algorithm ?? "sha256");
+  }
+
+  async resume(id: string, options?: ReadOptions): Promise<BlobUpload> {
+    options?.signal?.throwIfAborted();
+    return this.#uploads.resume(id);
+  }
+
+  async *referrers(
+    subject: Digest,
+    options?: ReadOptions & { readonly artifactType?: string },
+  ): AsyncIterable<Descriptor> {
+    const seen = new Set<Digest>();
+    const wanted = (referrer: Descriptor): boolean => {
+      if (seen.has(referrer.digest)) return false;
+      seen.add(referrer.digest);
+      return options?.artifactType === undefined || referrer.artifactType === options.artifactType;
+    };
+    const entries = await this.#index.entries();
+    for (const { descriptor } of entries) {
+      options?.signal?.throwIfAborted();
+      const facts = await this.#knownFacts(descriptor);
+      if (facts?.subject === subject && wanted(facts.referrer)) yield facts.referrer;
+    }
+    // Layouts that were copied from a registry without the referrers API hold its list under this tag.
+    const listed = entries.find(({ name }) => name === referrersTag(subject));
+    for (const referrer of (listed && (await this.#knownFacts(listed.descriptor)))?.children ?? []) {
+      if (wanted(referrer)) yield referrer;
+    }
+  }
+
+  async *tags(options?: ReadOptions): AsyncIterable<string> {
+    const tags = new Set<string>();
+    for (const { name } of await this.#index.entries()) {
+      const tag = name === undefined ? undefined : tagOfName(name);
+      if (tag !== undefined) tags.add(tag);
+    }
+    for (const tag of [...tags].sort()) {
+      options?.signal?.throwIfAborted();
+      yield tag;
+    }
+  }
+
+  async deleteManifest(digest: Digest, options?: ReadOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    await this.#find(digest);
+    if ((await statFile(this.#blobPath(digest))) === undefined) throw this.#unknownManifest(digest);
+    await this.#index.update(async (entries) => {
+      const kept = entries.filter(({ descriptor }) => descriptor.digest !== digest);
+      return kept.length === entries.length ? undefined : kept.map(({ raw }) => raw);
+    }, options?.signal);
+    await rm(this.#blobPath(digest), { force: true });
+    this.#facts.delete(digest);
+  }
+
+  async untag(tag: string, options?: ReadOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    await this.#index.update(async (entries) => {
+      const found = findTag(entries, tag);
+      if (found === undefined) throw this.#unknownManifest(tag);
+      return this.#withoutNames(entries, (entry) => entry === found || entry.name === tag);
+    }, options?.signal);
+  }
+
+  async deleteBlob(digest: Digest, options?: ReadOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    try {
+      await rm(this.#blobPath(digest));
+    } catch (cause) {
+      if (!isNotFound(cause)) throw cause;
+      throw new RegistryError("ERR_REGISTRY_BLOB_UNKNOWN", `Cannot remove blob: "${this.directory}" has no ${digest}`, {
+        cause,
+      });
+    }
+  }
+
+  /** A digest is checked when it is made, so that the path stays inside. */
+  #blobPath(digest: Digest): string {
+    return join(this.directory, "blobs", algorithmOf(digest), hexOf(digest));
+  }
+
+  /** What a tag or digest names; the media type is empty where the entry has none, or there is no entry. */
+  async #find(tagOrDigest: string): Promise<{ readonly digest: Digest; readonly mediaType: string }> {
+    const entries = await this.#index.entries();
+    if (isDigest(tagOrDigest)) {
+      const listed = entries.find(({ descriptor }) => descriptor.digest === tagOrDigest && descriptor.mediaType !== "");
+      return { digest: tagOrDigest, mediaType: listed?.descriptor.mediaType ?? "" };
+    }
+    const entry = findTag(entries, tagOrDigest);
+    if (entry === undefined) throw this.#unknownManifest(tagOrDigest);
+    return { digest: entry.descriptor.digest, mediaType: entry.descriptor.mediaType };
+  }
+
+  /** Reads and verifies a manifest. A blob that is none is as unknown as one that is not there. */
+  async #fetch(digest: Digest, mediaType: string, asked: string): Promise<FetchedManifest> {
+    const path = this.#blobPath(digest);
+    const file = await statFile(path);
+    if (file === undefined) throw this.#unknownManifest(asked);
+    if (file.size > MAX_MANIFEST_SIZE) {
+      // A layer, most likely, whose digest was taken for a manifest's.
+      if (mediaType === "") throw this.#unknownManifest(asked);
+      throw new OciError(
+        "ERR_OCI_TOO_LARGE",
+        `Cannot read manifest ${digest}: its ${file.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
+      );
+    }
+    const bytes = new Uint8Array(await readFile(path));
+    const found = digestOf(bytes, algorithmOf(digest));
+    if (found !== digest)
+      throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot read manifest ${digest}: the bytes have digest ${found}`);
+    if (mediaType !== "") return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+    try {
+      const facts = manifestFacts(bytes, digest, "");
+      this.#remember(digest, facts);
+      return { descriptor: { mediaType: facts.mediaType, digest, size: bytes.length }, bytes };
+    } catch (error) {
+      throw error instanceof OciError ? this.#unknownManifest(asked, error) : error;
+    }
+  }
+
+  /** Facts of an entry's manifest; `undefined` where it is not there or is broken, which is not every reader's business. */
+  async #knownFacts(descriptor: Descriptor): Promise<ManifestFacts | undefined> {
+    const known = this.#facts.get(descriptor.digest);
+    if (known !== undefined) return known;
+    try {
+      const { bytes } = await this.#fetch(descriptor.digest, descriptor.mediaType, descriptor.digest);
+      const facts = manifestFacts(bytes, descriptor.digest, descriptor.mediaType);
+      this.#remember(descriptor.digest, facts);
+      return facts;
+    } catch (error) {
+      if (error instanceof OciError || error instanceof RegistryError) return undefined;
+      throw error;
+    }
+  }
+
+  #remember(digest: Digest, facts: ManifestFacts): void {
+    if (this.#facts.size >= MAX_FACTS) this.#facts.clear();
+    this.#facts.set(digest, facts);
+  }
+
+  /** The entries less those without a name that a new index leads to; referrers stay, since they are found here only. */
+  async #withoutChildren(entries: readonly LayoutEntry[], index: ManifestFacts): Promise<readonly LayoutEntry[]> {
+    const children = new Set(index.children.map(({ digest }) => digest));
+    const kept: LayoutEntry[] = [];
+    for (const entry of entries) {
+      const isChild = entry.name === undefined && children.has(entry.descriptor.digest);
+      const facts = isChild ? await this.#knownFacts(entry.descriptor) : undefined;
+      if (facts === undefined || facts.subject !== undefined) kept.push(entry);
+    }
+    return kept;
+  }
+
+  /** Whether an index among the entries, or below one, leads to `digest`. */
+  async #reaches(entries: readonly LayoutEntry[], digest: Digest): Promise<boolean> {
+    const queue = entries.map(({ descriptor }) => descriptor);
+    const seen = new Set<Digest>();
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (next.digest === digest) return true;
+      if (seen.has(next.digest)) continue;
+      seen.add(next.digest);
+      queue.push(...((await this.#knownFacts(next))?.children ?? []));
+    }
+    return false;
+  }
+
+  /** The entries with some names taken away. What is left without one goes, unless it is a referrer. */
+  async #withoutNames(
+    entries: readonly LayoutEntry[],
+    isNamed: (entry: LayoutEntry) => boolean,
+  ): Promise<readonly RawEntry[]> {
+    const kept: RawEntry[] = [];
+    for (const entry of entries) {
+      if (!isNamed(entry)) {
+        kept.push(entry.raw);
+        continue;
+      }
+      const facts = await this.#knownFacts(entry.descriptor);
+      const isElsewhere = entries.some(
+        (other) => other.descriptor.digest === entry.descriptor.digest && !isNamed(other),
+      );
+      if (facts?.subject !== undefined && !isElsewhere) kept.push(rawEntry(entry.descriptor, undefined, facts));
+    }
+    return kept;
+  }
+
+  #unknownManifest(tagOrDigest: string, cause?: unknown): RegistryError {
+    return new RegistryError(
+      "ERR_REGISTRY_MANIFEST_UNKNOWN",
+      `Cannot find manifest: "${this.directory}" has no ${JSON.stringify(tagOrDigest.slice(0, 200))}`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * An entry as Go's struct orders it. Annotations of the manifest itself are not repeated: a name among them would be taken
+ * for a tag.
+ */
+function rawEntry(descriptor: Descriptor, tag: string | undefined, facts: ManifestFacts | undefined): RawEntry {
+  const artifactType = descriptor.artifactType ?? facts?.referrer.artifactType;
+  return {
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    ...(tag === undefined ? {} : { annotations: { [REF_NAME]: tag } }),
+    ...(descriptor.platform === undefined ? {} : { platform: descriptor.platform }),
+    ...(artifactType === undefined || facts?.isImage === true ? {} : { artifactType }),
+  };
+}
+
+function nameOfRaw(raw: RawEntry): unknown {
+  const annotations = raw["annotations"];
+  if (typeof annotations !== "object" || annotations === null) return undefined;
+  return (annotations as RawEntry)[REF_NAME] || undefined;
+}
+
+/** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema */
+function referrersTag(subject: Digest): string {
+  return `${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`;
+}
+
+function isReferrersTag(name: string | undefined): boolean {
+  return name !== undefined && /^sha(?:256|512)-[0-9a-f]{64}$/.test(name);
+}
+
+/** Size of a regular file, links followed; `undefined` where there is none. A pipe in its place would be read forever. */
+async function statFile(path: string): Promise<{ readonly size: number } | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? { size: found.size } : undefined;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the file is there with the bytes of its digest: one that another tool did not sync may be zeros. */
+async function isWhole(path: string, digest: Digest): Promise<boolean> {
+  const file = await statFile(path);
+  if (file === undefined || file.size > MAX_MANIFEST_SIZE) return false;
+  return digestOf(new Uint8Array(await readFile(path)), algorithmOf(digest)) === digest;
+}
+
+function sizeMismatch(expect: Pick<Descriptor, "digest" | "size">, size: number): OciError {
+  return new OciError(
+    "ERR_OCI_SIZE_MISMATCH",
+    `Cannot open ${expect.digest}: it has ${size} bytes, its descriptor says ${expect.size}`,
+  );
+}
+
+function invalidLayout(directory: string, what: string, cause?: unknown): RegistryError {
+  return new RegistryError("ERR_REGISTRY_INVALID_LAYOUT", `Cannot open layout "${directory}": ${what}`, { cause });
+}

@@ -1,0 +1,184 @@
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  algorithmOf,
+  createDigester,
+  hexOf,
+  OciError,
+  type BlobUpload,
+  type Descriptor,
+  type Digest,
+  type DigestAlgorithm,
+  type Digester,
+  type ReadOptions,
+} from "@socikit/oci";
+import { RegistryError } from "../errors.ts";
+import { isUploadId, uploadId } from "../upload-id.ts";
+import { isNotFound, syncDirectory } from "./atomic-file.ts";
+
+/** Not a folder of digests, and on the file system that the blobs are on: `blobs` may be a link. */
+const PREFIX = ".socikit-upload-";
+/** Milliseconds after which an upload that nobody resumed is removed. */
+const ABANDONED_MS = 24 * 3600 * 1000;
+const READ_SIZE = 1024 * 1024;
+
+/** Uploads into a layout's `blobs`: files beside the folders of digests, renamed into one of them when whole and verified. */
+export class LayoutUploads {
+  readonly #blobs: string;
+  readonly #open = new Set<string>();
+  #swept = false;
+
+  constructor(blobs: string) {
+    this.#blobs = blobs;
+  }
+
+  /** Starts an upload. The first one removes what was abandoned a day ago. */
+  async begin(algorithm: DigestAlgorithm): Promise<BlobUpload> {
+    await mkdir(this.#blobs, { recursive: true });
+    await this.#sweep();
+    const id = uploadId();
+    const file = await open(join(this.#blobs, PREFIX + id), "wx+");
+    this.#open.add(id);
+    return new LayoutUpload(this.#blobs, id, file, 0, { algorithm, digester: createDigester(algorithm) }, this.#open);
+  }
+
+  /** Takes an upload up again, another process's included. */
+  async resume(id: string): Promise<BlobUpload> {
+    if (this.#open.has(id))
+      throw new RegistryError("ERR_REGISTRY_UPLOAD_BUSY", `Cannot resume upload: "${id}" is being written`);
+    try {
+      if (!isUploadId(id)) throw unknownUpload(id);
+      const file = await open(join(this.#blobs, PREFIX + id), "r+");
+      this.#open.add(id);
+      const { size } = await file.stat();
+      return new LayoutUpload(this.#blobs, id, file, size, undefined, this.#open);
+    } catch (error) {
+      throw isNotFound(error) ? unknownUpload(id, error) : error;
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#swept) return;
+    this.#swept = true;
+    for (const name of await readdir(this.#blobs)) {
+      if (!name.startsWith(PREFIX)) continue;
+      const path = join(this.#blobs, name);
+      try {
+        if (Date.now() - (await stat(path)).mtimeMs > ABANDONED_MS) await rm(path);
+      } catch (error) {
+        // Another process swept it.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+  }
+}
+
+function unknownUpload(id: string, cause?: unknown): RegistryError {
+  return new RegistryError(
+    "ERR_REGISTRY_UPLOAD_UNKNOWN",
+    `Cannot resume upload: there is none called ${JSON.stringify(id.slice(0, 100))}`,
+    { cause },
+  );
+}
+
+class LayoutUpload implements BlobUpload {
+  readonly id: string;
+  readonly #blobs: string;
+  readonly #path: string;
+  readonly #open: Set<string>;
+  /** The hash so far; gone where the upload was resumed, and the file is read again in the end. */
+  readonly #hash: { readonly algorithm: DigestAlgorithm; readonly digester: Digester } | undefined;
+  #file: FileHandle | undefined;
+  #offset: number;
+
+  constructor(
+    blobs: string,
+    id: string,
+    file: FileHandle,
+    offset: number,
+    hash: { readonly algorithm: DigestAlgorithm; readonly digester: Digester } | undefined,
+    open: Set<string>,
+  ) {
+    this.id = id;
+    this.#blobs = blobs;
+    this.#path = join(blobs, PREFIX + id);
+    this.#file = file;
+    this.#offset = offset;
+    this.#hash = hash;
+    this.#open = open;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  async write(bytes: Uint8Array, options?: ReadOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    const file = this.#held();
+    for (let at = 0; at < bytes.length;) {
+      const { bytesWritten } = await file.write(bytes, at, bytes.length - at, this.#offset + at);
+      at += bytesWritten;
+    }
+    this.#hash?.digester.update(bytes);
+    this.#offset += bytes.length;
+  }
+
+  async commit(digest: Digest, options?: ReadOptions): Promise<Descriptor> {
+    options?.signal?.throwIfAborted();
+    const file = this.#held();
+    try {
+      const algorithm = algorithmOf(digest);
+      const found =
+        this.#hash?.algorithm === algorithm ? this.#hash.digester.digest() : await this.#read(file, algorithm);
+      if (found !== digest)
+        throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot store ${digest}: the bytes have digest ${found}`);
+      await file.sync();
+      await this.#letGo();
+      const folder = join(this.#blobs, algorithm);
+      await mkdir(folder, { recursive: true });
+      // Over one that may be there: that one may be what a power loss left.
+      await rename(this.#path, join(folder, hexOf(digest)));
+      await syncDirectory(folder);
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+    return { mediaType: "application/octet-stream", digest, size: this.#offset };
+  }
+
+  async suspend(): Promise<void> {
+    await this.#letGo();
+  }
+
+  async abort(): Promise<void> {
+    await this.#letGo().catch(() => {});
+    await rm(this.#path, { force: true }).catch(() => {});
+  }
+
+  #held(): FileHandle {
+    if (this.#file === undefined)
+      throw new RegistryError(
+        "ERR_REGISTRY_UPLOAD_UNKNOWN",
+        `Cannot write upload: "${this.id}" has ended or is suspended`,
+      );
+    return this.#file;
+  }
+
+  async #letGo(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    this.#open.delete(this.id);
+    await file?.close();
+  }
+
+  async #read(file: FileHandle, algorithm: DigestAlgorithm): Promise<Digest> {
+    const digester = createDigester(algorithm);
+    const buffer = new Uint8Array(READ_SIZE);
+    for (let at = 0; ;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) return digester.digest();
+      digester.update(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+  }
+}
