@@ -1,0 +1,233 @@
+import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+
+const JSON_OPTION: OptionSpec = { name: "json", kind: "flag", summary: "print one JSON document on stdout" };
+const PLAIN_HTTP: OptionSpec = {
+  name: "plain-http",
+  kind: "flag",
+  byDefault: "plain HTTP on loopback only",
+  summary: "talk HTTP, not HTTPS, to the registry",
+};
+const PLATFORM: OptionSpec = {
+  name: "platform",
+  short: "p",
+  kind: "text",
+  value: "OS/ARCH",
+  byDefault: "linux and this machine's processor, else the only one there is",
+  summary: "which platform of the image",
+};
+
+/**
+ * Every command. Parsing, help, did-you-mean, completion and the reference page come from this table and nowhere else.
+ */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: ["create"],
+    summary: "index an image, so that it can be read and started without being downloaded",
+    description: [
+      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk.",
+      "Without DST the index is written beside SRC. With DST the image is copied there first, the index written beside the copy, and the tag last.",
+      "Prints one line a layer, then the digest of each index.",
+    ],
+    arguments: [
+      { name: "SRC", count: "one", summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag]" },
+      { name: "DST", count: "optional", summary: "where a copy of the image and its index go" },
+    ],
+    options: [
+      {
+        name: "span-size",
+        kind: "bytes",
+        value: "BYTES",
+        byDefault: "4194304",
+        summary: "uncompressed bytes between two checkpoints",
+      },
+      {
+        name: "min-layer-size",
+        kind: "bytes",
+        value: "BYTES",
+        byDefault: "10485760",
+        summary: "layers of fewer compressed bytes get no zTOC",
+      },
+      {
+        ...PLATFORM,
+        kind: "texts",
+        summary: "index this platform; may be repeated",
+      },
+      { name: "all-platforms", kind: "flag", summary: "index every platform of the image" },
+      {
+        name: "optimizations",
+        kind: "texts",
+        value: "xattr",
+        summary: "xattr: mark layers without extended attributes, so that the snapshotter need not look",
+      },
+      PLAIN_HTTP,
+      { name: "quiet", short: "q", kind: "flag", summary: "no progress; print the digests of the indexes only" },
+      JSON_OPTION,
+    ],
+    examples: [
+      { line: "socikit create ghcr.io/me/app:1.2", summary: "index an image in its registry" },
+      {
+        line: "socikit create docker.io/library/rabbitmq:4 127.0.0.1:5000/rabbitmq:4",
+        summary: "copy an image and index the copy",
+      },
+      {
+        line: "socikit create oci-layout:./image:latest --min-layer-size 0",
+        summary: "index a layout on disk, small layers too",
+      },
+    ],
+    json: "{ image: Descriptor, location: string, indexes: [{ platform?, manifest: Descriptor, index: Descriptor, layers: [{ layer: Descriptor, ztoc?: Descriptor, skipped?: string, warnings: [string] }] }] }",
+    load: async () => (await import("./commands/create.ts")).create,
+  },
+  {
+    name: ["serve"],
+    summary: "serve images as a registry: from memory, or from layout directories",
+    description: [
+      "Every directory below DIR that holds an oci-layout file is the repository of that relative name, read-only. Without DIR, the registry is empty, takes pushes, and forgets them at the end.",
+      "Prints its URL and serves until Ctrl-C. There is no authentication: it listens on this machine only, unless told otherwise.",
+    ],
+    arguments: [{ name: "DIR", count: "optional", summary: "a directory with OCI layouts" }],
+    options: [
+      {
+        name: "listen",
+        kind: "text",
+        value: "HOST:PORT",
+        byDefault: "127.0.0.1:5000",
+        summary: "where to listen; port 0 takes any that is free",
+      },
+      { name: "quiet", short: "q", kind: "flag", summary: "do not log requests" },
+    ],
+    examples: [
+      { line: "socikit serve", summary: "a registry to try things on" },
+      { line: "socikit serve ./images --listen 127.0.0.1:0", summary: "layouts on disk, on any free port" },
+    ],
+    load: async () => (await import("./commands/serve.ts")).serve,
+  },
+  {
+    name: ["ls"],
+    summary: "list files of an image without pulling it",
+    description: [
+      "Lists what the image's index says: no layer that has a zTOC is downloaded. Layers without one are, up to a limit.",
+      "With -R, prints whole paths, one a line.",
+    ],
+    arguments: [
+      { name: "REF", count: "one", summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag]" },
+      { name: "PATH", count: "optional", summary: "a directory or file in the image; / where left out" },
+    ],
+    options: [
+      { name: "long", short: "l", kind: "flag", summary: "mode, owner, size and time of each" },
+      { name: "recursive", short: "R", kind: "flag", summary: "everything below PATH" },
+      PLATFORM,
+      PLAIN_HTTP,
+      JSON_OPTION,
+    ],
+    examples: [
+      { line: "socikit ls 127.0.0.1:5000/rabbitmq:4 /etc", summary: "what is in a directory" },
+      { line: "socikit ls -lR 127.0.0.1:5000/rabbitmq:4", summary: "everything, with sizes" },
+    ],
+    json: "[{ path: string, type: string, mode: number, size: number, uid: number, gid: number, mtime: number, link?: string }]",
+    load: async () => (await import("./commands/ls.ts")).ls,
+  },
+  {
+    name: ["cat"],
+    summary: "print files of an image without pulling it",
+    description: [
+      "Fetches the spans that hold the files, checks each against its digest, and prints the bytes. Symbolic links are followed inside the image.",
+    ],
+    arguments: [
+      { name: "REF", count: "one", summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag]" },
+      { name: "PATH", count: "some", summary: "files in the image" },
+    ],
+    options: [
+      {
+        name: "range",
+        kind: "text",
+        value: "A-B",
+        summary: "bytes A to B of each file, both included, from 0; A- to the end, -N the last N",
+      },
+      PLATFORM,
+      PLAIN_HTTP,
+    ],
+    examples: [
+      { line: "socikit cat 127.0.0.1:5000/rabbitmq:4 /etc/os-release", summary: "one file" },
+      {
+        line: "socikit cat 127.0.0.1:5000/rabbitmq:4 /var/log/dpkg.log --range -1000",
+        summary: "the last thousand bytes",
+      },
+    ],
+    load: async () => (await import("./commands/cat.ts")).cat,
+  },
+  {
+    name: ["ztoc", "build"],
+    summary: "build the zTOC of one layer and print its digest",
+    description: [
+      "Reads the layer once. Without -o nothing is written. The result is byte for byte what the reference implementation builds.",
+    ],
+    arguments: [{ name: "LAYER", count: "one", summary: "a layer file, gzip or plain tar, or - for standard input" }],
+    options: [
+      {
+        name: "output",
+        short: "o",
+        kind: "text",
+        value: "FILE",
+        summary: "write the zTOC here; - for standard output",
+      },
+      {
+        name: "span-size",
+        kind: "bytes",
+        value: "BYTES",
+        byDefault: "4194304",
+        summary: "uncompressed bytes between two checkpoints",
+      },
+      {
+        name: "media-type",
+        kind: "text",
+        value: "TYPE",
+        byDefault: "told from the first bytes",
+        summary: "media type of the layer, which says how it is packed",
+      },
+      JSON_OPTION,
+    ],
+    examples: [
+      { line: "socikit ztoc build layer.tar.gz", summary: "the digest, to compare" },
+      { line: "gzip -c app.tar | socikit ztoc build - -o app.ztoc", summary: "from a pipe into a file" },
+    ],
+    json: "{ digest: string, size: number, span_size: number, warnings: [string], output?: string }",
+    load: async () => (await import("./commands/ztoc-build.ts")).ztocBuild,
+  },
+  {
+    name: ["ztoc", "info"],
+    summary: "print what a zTOC holds, as JSON",
+    description: [
+      "The members are those of the reference's `soci ztoc info`: version, build_tool, size, span_size, num_spans, num_files, num_multi_span_files, files[] (filename, offset, size, type, start_span, end_span).",
+    ],
+    arguments: [{ name: "FILE", count: "one", summary: "a zTOC file, or - for standard input" }],
+    options: [],
+    examples: [{ line: "socikit ztoc info app.ztoc", summary: "spans and files" }],
+    load: async () => (await import("./commands/ztoc-info.ts")).ztocInfo,
+  },
+  {
+    name: ["finch", "enable-soci"],
+    summary: "make SOCI the default snapshotter of Finch",
+    description: [
+      "Edits finch.yaml and nothing else in it. Finch reads it when its virtual machine starts: `finch vm stop`, then `finch vm start`.",
+      "Finch writes the file anew at every command, without comments; the setting stays.",
+    ],
+    arguments: [],
+    options: [
+      {
+        name: "file",
+        kind: "text",
+        value: "PATH",
+        byDefault: "~/.finch/finch.yaml; on Windows %LOCALAPPDATA%\\.finch\\finch.yaml",
+        summary: "the configuration to edit",
+      },
+      { name: "dry-run", kind: "flag", summary: "print the file as it would be, and write nothing" },
+      JSON_OPTION,
+    ],
+    examples: [
+      { line: "socikit finch enable-soci --dry-run", summary: "look first" },
+      { line: "socikit finch enable-soci", summary: "do it" },
+    ],
+    json: "{ file: string, before: string, after: string, changed: boolean }",
+    load: async () => (await import("./commands/finch-enable-soci.ts")).finchEnableSoci,
+  },
+];

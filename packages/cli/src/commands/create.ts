@@ -1,0 +1,185 @@
+import { loadInflate } from "@socikit/inflate";
+import { formatPlatform, parsePlatform, type Descriptor, type Platform } from "@socikit/oci";
+import { copyImage, type CopyEvent } from "@socikit/registry";
+import { createIndex, type CreateEvent, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
+import { coloursFor, wantsColours } from "../colours.ts";
+import type { CommandRun } from "../command-spec.ts";
+import { CliError } from "../errors.ts";
+import { formatBytes } from "../format-quantity.ts";
+import type { CliIo } from "../io.ts";
+import type { Invocation } from "../invocation.ts";
+import { isSameStore, parseLocation, type Location } from "../location.ts";
+import { locationOpener, type OpenLocation } from "../open-location.ts";
+import { printable } from "../printable.ts";
+import { createProgress, type Progress } from "../progress.ts";
+
+/** `socikit create` */
+export const create: CommandRun = async (invocation, io) => {
+  const source = parseLocation(invocation.argument("SRC"));
+  const given = invocation.optionalArgument("DST");
+  const destination = given === undefined ? undefined : parseDestination(given);
+  const options = createOptions(invocation, io);
+  const quiet = invocation.flag("quiet");
+  const json = invocation.flag("json");
+  const opener = locationOpener(io, { plainHttp: invocation.flag("plain-http") });
+  const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
+  const progress = createProgress({ stream: io.stderr, colours, now: io.now, ...(quiet ? { mode: "quiet" } : {}) });
+  const skipped: string[] = [];
+  try {
+    const from = await opener.open(source);
+    const to = destination === undefined ? from : await opener.open(destination, { create: true });
+    const target = destination === undefined ? from.target : await copyTo(from, source, to, destination, progress, io);
+    const result = await createIndex({ image: from.store, target: to.store, inflate: await loadInflate() }, target, {
+      ...options,
+      onEvent: (event) => {
+        if (event.type === "layer-skipped") skipped.push(event.message);
+        showCreateEvent(event, progress);
+      },
+    });
+    const tag = destination === undefined ? undefined : tagFor(destination, source);
+    // Last: whoever pulls the tag finds image and index whole.
+    if (tag !== undefined) await to.store.tag(tag, result.image, { signal: io.signal });
+    progress.close();
+    await io.stdout.write(
+      json ? `${JSON.stringify(resultJson(result, to.text), undefined, 2)}\n` : resultLines(result, quiet),
+    );
+  } catch (error) {
+    progress.close();
+    // Why nothing was indexed is a result too.
+    if ((error as { readonly code?: unknown } | null)?.code === "ERR_SOCI_NOTHING_TO_INDEX" && !quiet && !json)
+      await io.stdout.write(skipped.map((line) => `${printable(line)}\n`).join(""));
+    throw error;
+  } finally {
+    progress.close();
+    await opener.close();
+  }
+  return undefined;
+};
+
+function parseDestination(text: string): Location {
+  const location = parseLocation(text);
+  const { digest } = location.kind === "registry" ? location.reference : location;
+  if (digest !== undefined)
+    throw new CliError(
+      "ERR_CLI_LOCATION",
+      `Cannot write ${JSON.stringify(text)}: a destination has a tag, not a digest`,
+      {
+        hint: "host/repo:tag or oci-layout:DIR[:tag]",
+      },
+    );
+  return location;
+}
+
+/** The tag that names the copy: DST's, else SRC's, else none. */
+function tagFor(destination: Location, source: Location): string | undefined {
+  const tagOf = (location: Location): string | undefined =>
+    location.kind === "registry" ? location.reference.tag : location.tag;
+  return tagOf(destination) ?? tagOf(source);
+}
+
+/** Copies the image, untagged yet. Resolves to the digest that names it on both sides. */
+async function copyTo(
+  from: OpenLocation,
+  source: Location,
+  to: OpenLocation,
+  destination: Location,
+  progress: Progress,
+  io: CliIo,
+): Promise<string> {
+  if (isSameStore(source, destination)) return (await from.store.resolve(from.target, { signal: io.signal })).digest;
+  const copied = await copyImage(from.store, to.store, from.target, {
+    signal: io.signal,
+    onEvent: (event) => showCopyEvent(event, progress),
+  });
+  return copied.digest;
+}
+
+function createOptions(invocation: Invocation, io: CliIo): CreateOptions {
+  const platforms = invocation.texts("platform").map((text) => parsePlatform(text));
+  const all = invocation.flag("all-platforms");
+  if (all && platforms.length > 0)
+    throw new CliError("ERR_CLI_OPTION_VALUE", "Cannot run create: --platform and --all-platforms exclude each other");
+  const unknown = invocation.texts("optimizations").find((name) => name !== "xattr");
+  if (unknown !== undefined)
+    throw new CliError("ERR_CLI_OPTION_VALUE", `Cannot run create: ${JSON.stringify(unknown)} is not an optimization`, {
+      hint: "--optimizations xattr",
+    });
+  const spanSize = invocation.bytes("span-size");
+  const minLayerSize = invocation.bytes("min-layer-size");
+  const hostPlatform: Platform = { os: "linux", architecture: io.architecture };
+  return {
+    signal: io.signal,
+    hostPlatform,
+    ...(all ? { platforms: "all" as const } : platforms.length > 0 ? { platforms } : {}),
+    ...(spanSize === undefined ? {} : { spanSize }),
+    ...(minLayerSize === undefined ? {} : { minLayerSize }),
+    ...(invocation.texts("optimizations").length > 0 ? { optimizations: ["xattr"] as const } : {}),
+  };
+}
+
+/** `sha256:0123456789ab`: enough to tell layers apart, and to find one in a manifest. */
+function shortDigest(digest: string): string {
+  return digest.slice(0, digest.indexOf(":") + 13);
+}
+
+function showCopyEvent(event: CopyEvent, progress: Progress): void {
+  switch (event.type) {
+    case "blob-started":
+      return progress.begin(`copy ${event.digest}`, `copying ${shortDigest(event.digest)}`, event.size);
+    case "blob-progress":
+      return progress.advance(`copy ${event.digest}`, event.bytes);
+    case "blob-copied":
+      return progress.end(`copy ${event.digest}`, formatBytes(event.size));
+    case "blob-skipped":
+      return progress.skip(`copy ${event.digest}`, event.reason === "present" ? "there already" : event.reason);
+  }
+}
+
+function showCreateEvent(event: CreateEvent, progress: Progress): void {
+  switch (event.type) {
+    case "layer-started":
+      return progress.begin(event.layer, `indexing ${shortDigest(event.layer)}`, event.size);
+    case "layer-progress":
+      return progress.advance(event.layer, event.bytes);
+    case "layer-indexed":
+      return progress.end(event.layer, `zTOC ${shortDigest(event.ztoc)}`);
+    case "layer-skipped":
+      return progress.skip(event.layer, event.message);
+  }
+}
+
+/** The reference's lines, layers in the image's order, and the digest of each index. */
+function resultLines(result: CreateResult, quiet: boolean): string {
+  const lines = result.indexes.flatMap(({ layers, index }) => [
+    ...(quiet
+      ? []
+      : layers.map(({ layer, ztoc, skipped }) =>
+          ztoc === undefined ? (skipped?.message ?? "") : `layer ${layer.digest} -> ztoc ${ztoc.digest}`,
+        )),
+    index.digest,
+  ]);
+  return lines
+    .filter((line) => line !== "")
+    .map((line) => `${printable(line)}\n`)
+    .join("");
+}
+
+/** The shape that `create --json` documents. */
+function resultJson(result: CreateResult, location: string): unknown {
+  const plain = ({ mediaType, digest, size }: Descriptor): unknown => ({ mediaType, digest, size });
+  return {
+    image: plain(result.image),
+    location,
+    indexes: result.indexes.map(({ platform, manifest, index, layers }) => ({
+      ...(platform === undefined ? {} : { platform: formatPlatform(platform) }),
+      manifest: plain(manifest),
+      index: plain(index),
+      layers: layers.map(({ layer, ztoc, skipped, warnings }) => ({
+        layer: plain(layer),
+        ...(ztoc === undefined ? {} : { ztoc: plain(ztoc) }),
+        ...(skipped === undefined ? {} : { skipped: skipped.message }),
+        warnings: warnings.map((warning) => warning.message),
+      })),
+    })),
+  };
+}

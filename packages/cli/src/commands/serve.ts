@@ -1,0 +1,83 @@
+import { createMemoryStore, type Store } from "@socikit/registry";
+import { createRegistryHandler } from "@socikit/registry/server";
+import type { CommandRun } from "../command-spec.ts";
+import { CliError } from "../errors.ts";
+import type { CliIo } from "../io.ts";
+import { printable } from "../printable.ts";
+
+const DEFAULT_LISTEN = "127.0.0.1:5000";
+
+/** `socikit serve` */
+export const serve: CommandRun = async (invocation, io) => {
+  const { host, port } = parseListen(invocation.text("listen") ?? DEFAULT_LISTEN);
+  const directory = invocation.optionalArgument("DIR");
+  const store = directory === undefined ? createMemoryStore() : await openDirectory(directory, io);
+  const handler = createRegistryHandler(store);
+  const logged = invocation.flag("quiet") ? handler : withLog(handler, io);
+  const { serveRegistry } = await import("@socikit/registry/node");
+  const server = await serveRegistry(logged, { host, port });
+  try {
+    await io.stdout.write(`${server.url}\n`);
+    await io.stderr.write(
+      directory === undefined
+        ? "Serving from memory: what is pushed is forgotten at the end. Ctrl-C ends\n"
+        : `Serving the layouts below ${printable(directory)}, read-only. Ctrl-C ends\n`,
+    );
+    await aborted(io.signal);
+  } finally {
+    await server.close();
+  }
+  // Ctrl-C is how serving ends, not how it fails.
+  return undefined;
+};
+
+async function openDirectory(directory: string, io: CliIo): Promise<Store> {
+  const kind = await io.files.kind(directory);
+  if (kind !== "directory")
+    throw new CliError(
+      kind === undefined ? "ERR_CLI_NO_DIRECTORY" : "ERR_CLI_NOT_A_DIRECTORY",
+      `Cannot serve ${JSON.stringify(directory)}: ${kind === undefined ? "it is not there" : "it is not a directory"}`,
+    );
+  const { openLayoutStore } = await import("@socikit/registry/node");
+  const store = await openLayoutStore(directory);
+  let none = true;
+  for await (const name of store.repositories({ signal: io.signal })) {
+    await io.stderr.write(`  ${printable(name)}\n`);
+    none = false;
+  }
+  if (none) await io.stderr.write(`No directory below ${printable(directory)} holds an oci-layout file yet\n`);
+  return store;
+}
+
+/** Parses `HOST:PORT`, `:PORT`, `[::1]:PORT`. */
+function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535)
+    throw new CliError("ERR_CLI_OPTION_VALUE", `Cannot listen on ${JSON.stringify(text)}: it is not HOST:PORT`, {
+      hint: "--listen 127.0.0.1:5000",
+    });
+  return { host: match[1] ?? (match[2] || "127.0.0.1"), port };
+}
+
+type Handler = (request: Request) => Promise<Response>;
+
+/** One line a request, without its query: upload states and tokens are nobody's business. */
+function withLog(handler: Handler, io: CliIo): Handler {
+  return async (request) => {
+    const began = io.now();
+    const response = await handler(request);
+    const range = request.headers.get("range");
+    const path = new URL(request.url).pathname;
+    const line = `${request.method} ${path}${range === null ? "" : ` ${range}`} ${response.status} ${Math.round(io.now() - began)} ms`;
+    void io.stderr.write(`${printable(line)}\n`);
+    return response;
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,269 @@
+import type { FinchConfigErrorCode } from "@socikit/finch-config";
+import type { InflateErrorCode } from "@socikit/inflate";
+import type { LazyErrorCode } from "@socikit/lazy-reader";
+import type { OciErrorCode } from "@socikit/oci";
+import type { RegistryErrorCode } from "@socikit/registry";
+import type { SociErrorCode } from "@socikit/soci-index";
+import type { ZtocErrorCode } from "@socikit/ztoc";
+import type { CliErrorCode } from "./errors.ts";
+import { EXIT_CODES, type ExitCode } from "./exit-codes.ts";
+
+/** What becomes of an error: the exit code, and what to type or do next. */
+export interface ErrorRow {
+  readonly exit: ExitCode;
+  /** One line. `{line}` stands for the command line as it was typed. */
+  readonly hint?: string;
+}
+
+/** Every code of every package. A new code does not compile before it has its row. */
+type KnownCode =
+  | CliErrorCode
+  | FinchConfigErrorCode
+  | InflateErrorCode
+  | LazyErrorCode
+  | OciErrorCode
+  | RegistryErrorCode
+  | SociErrorCode
+  | ZtocErrorCode;
+
+const { failed, usage, notFound, notAllowed, verification, nothingToIndex, interrupted } = EXIT_CODES;
+
+const LAYER_DAMAGED = "the layer itself is damaged: push the image again, or check the download";
+const ZTOC_DAMAGED = "build the index again: socikit create IMAGE";
+const CUT_OFF = "the file or the transfer is cut off: fetch the layer again and compare its digest";
+const SPAN_SIZE = "choose a span size such as --span-size 4MiB";
+
+/** The table: docs/errors.md is made of it. */
+export const ERROR_TABLE: Readonly<Record<KnownCode, ErrorRow>> = {
+  // The command line. These errors bring a hint of their own where one is known.
+  ERR_CLI_UNKNOWN_COMMAND: { exit: usage, hint: "socikit --help" },
+  ERR_CLI_UNKNOWN_OPTION: { exit: usage, hint: "socikit --help" },
+  ERR_CLI_OPTION_VALUE: { exit: usage, hint: "socikit --help" },
+  ERR_CLI_MISSING_ARGUMENT: { exit: usage, hint: "socikit --help" },
+  ERR_CLI_EXTRA_ARGUMENT: { exit: usage, hint: "socikit --help" },
+  ERR_CLI_LOCATION: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
+  ERR_CLI_LOCATION_NOT_YET: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
+  ERR_CLI_COMPRESSION: { exit: usage, hint: "pack the layer with gzip, or leave it a plain tar" },
+  ERR_CLI_NO_DIRECTORY: { exit: notFound, hint: "check the path" },
+  ERR_CLI_NOT_A_DIRECTORY: { exit: usage, hint: "name a directory" },
+  ERR_CLI_NOT_TEXT: { exit: failed, hint: "check that it is the right file: --file PATH" },
+  ERR_CLI_RANGE: { exit: usage, hint: "--range 0-99 is the first hundred bytes, --range -100 the last" },
+  ERR_CLI_INTERRUPTED: { exit: interrupted },
+
+  // oci
+  ERR_OCI_INVALID_DIGEST: { exit: usage, hint: "a digest is sha256: and 64 hex digits" },
+  ERR_OCI_INVALID_REFERENCE: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
+  ERR_OCI_INVALID_PLATFORM: { exit: usage, hint: "--platform linux/amd64" },
+  ERR_OCI_INVALID_MANIFEST: {
+    exit: verification,
+    hint: "check that the name is an image's: it may be another artifact",
+  },
+  ERR_OCI_INVALID_CONFIG: { exit: verification, hint: "the image's config is damaged: push the image again" },
+  ERR_OCI_PLATFORM_NOT_FOUND: { exit: notFound, hint: "choose one of them: {line} --platform OS/ARCH" },
+  ERR_OCI_DIGEST_MISMATCH: {
+    exit: verification,
+    hint: "the bytes were changed on the way or where they are kept: try again, then push again",
+  },
+  ERR_OCI_SIZE_MISMATCH: {
+    exit: verification,
+    hint: "the bytes were cut off on the way or where they are kept: try again, then push again",
+  },
+  ERR_OCI_SHORT_READ: { exit: verification, hint: CUT_OFF },
+  ERR_OCI_TOO_LARGE: { exit: verification, hint: "no image has a manifest or config of this size: check the name" },
+
+  // registry
+  ERR_REGISTRY_REPOSITORY_UNKNOWN: {
+    exit: notFound,
+    hint: "check the name; a private repository may look like this: docker login",
+  },
+  ERR_REGISTRY_MANIFEST_UNKNOWN: { exit: notFound, hint: "check the tag or digest" },
+  ERR_REGISTRY_BLOB_UNKNOWN: { exit: notFound, hint: "the repository is not whole: push the image again" },
+  ERR_REGISTRY_UPLOAD_UNKNOWN: { exit: failed, hint: "the registry lost the upload: {line}" },
+  ERR_REGISTRY_UPLOAD_BUSY: { exit: failed, hint: "try again: {line}" },
+  ERR_REGISTRY_TAG_CHANGED: { exit: failed, hint: "someone else wrote the tag at the same time: {line}" },
+  ERR_REGISTRY_READ_ONLY: { exit: notAllowed, hint: "write to another place: socikit create SRC DST" },
+  ERR_REGISTRY_INVALID_LAYOUT: {
+    exit: verification,
+    hint: "check that the directory is an OCI layout: it has oci-layout, index.json and blobs/",
+  },
+  ERR_REGISTRY_LAYOUT_LOCKED: { exit: failed, hint: "another program is writing to it: wait, then {line}" },
+  ERR_REGISTRY_AMBIGUOUS_IMAGE: { exit: usage, hint: "name one: oci-layout:DIR:TAG" },
+  ERR_REGISTRY_UNAUTHORIZED: { exit: notAllowed, hint: "docker login HOST (or DOCKER_AUTH_CONFIG), then {line}" },
+  ERR_REGISTRY_DENIED: {
+    exit: notAllowed,
+    hint: "the login has no right to do this: docker login HOST as someone who may",
+  },
+  ERR_REGISTRY_RATE_LIMITED: { exit: failed, hint: "wait, or log in for a higher limit: docker login HOST" },
+  ERR_REGISTRY_STATUS: { exit: failed, hint: "if it goes on, ask who runs the registry; --debug shows more" },
+  ERR_REGISTRY_PROTOCOL: { exit: failed, hint: "check that a registry answers there, and no proxy or login page" },
+  ERR_REGISTRY_REDIRECT: {
+    exit: failed,
+    hint: "the registry sends its clients where they may not go; ask who runs it",
+  },
+  ERR_REGISTRY_RANGE_UNSUPPORTED: {
+    exit: failed,
+    hint: "this registry cannot be read lazily: copy the image to one that answers ranges, socikit create SRC DST",
+  },
+  ERR_REGISTRY_CONTENT_CODING: {
+    exit: failed,
+    hint: "a proxy on the way compresses blobs: tell it to leave /v2/ alone",
+  },
+  ERR_REGISTRY_TOO_LARGE: { exit: verification, hint: "check that a registry answers there, and no other site" },
+  ERR_REGISTRY_NETWORK: {
+    exit: failed,
+    hint: "check that the registry runs and its name and port are right; --plain-http if it does not speak HTTPS",
+  },
+  ERR_REGISTRY_TIMEOUT: { exit: failed, hint: "the registry or the network is slow: {line}" },
+  ERR_REGISTRY_CREDENTIALS: {
+    exit: notAllowed,
+    hint: "check ~/.docker/config.json (or $DOCKER_CONFIG, DOCKER_AUTH_CONFIG)",
+  },
+
+  // inflate
+  ERR_INFLATE_HEADER: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_INFLATE_DATA: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_INFLATE_CHECKSUM: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_INFLATE_TRUNCATED: { exit: verification, hint: CUT_OFF },
+  ERR_INFLATE_TRAILING_BYTES: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_INFLATE_ABORTED_INSTANCE: { exit: failed },
+
+  // ztoc: reading one
+  ERR_ZTOC_MALFORMED: { exit: verification, hint: "check that the file is a zTOC; else " + ZTOC_DAMAGED },
+  ERR_ZTOC_TOO_LARGE: { exit: verification, hint: "check that the file is a zTOC" },
+  ERR_ZTOC_NUMBER_OUT_OF_RANGE: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_UNSUPPORTED_ALGORITHM: { exit: failed, hint: "it was built by a newer tool" },
+  ERR_ZTOC_UNKNOWN_ENTRY_TYPE: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_INVALID_DIGEST: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_SPAN_COUNT: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_EMPTY_ZINFO: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_INVALID_ZINFO: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_INVALID_CHECKPOINT: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_INVALID_TAR_ZINFO: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_LAYER_MISMATCH: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_INVALID_SPAN: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_ZTOC_OUTSIDE_ARCHIVE: { exit: verification, hint: ZTOC_DAMAGED },
+  // ztoc: building one
+  ERR_ZTOC_GZIP_HEADER: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_ZTOC_GZIP_DATA: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_ZTOC_GZIP_CHECKSUM: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_ZTOC_GZIP_TRUNCATED: { exit: verification, hint: CUT_OFF },
+  ERR_ZTOC_GZIP_TRAILING_BYTES: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_ZTOC_GZIP_EMPTY: { exit: verification, hint: CUT_OFF },
+  ERR_ZTOC_GZIP_MEMBER_UNREADABLE: { exit: failed, hint: "no zTOC can reach into this layer: pack it anew with gzip" },
+  ERR_ZTOC_TAR_HEADER: { exit: verification, hint: "check that it is a layer: a tar, gzip or plain" },
+  ERR_ZTOC_TAR_TRUNCATED: { exit: verification, hint: CUT_OFF },
+  ERR_ZTOC_TAR_RECORD_TOO_LONG: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_ZTOC_TAR_SPARSE_MAP_TOO_LONG: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_ZTOC_TAR_ENTRY_TYPE: { exit: failed, hint: "the layer has an entry that no zTOC can hold: pack it anew without" },
+  ERR_ZTOC_SPAN_SIZE: { exit: usage, hint: SPAN_SIZE },
+  // lazy-reader
+  ERR_LAZY_NOT_FOUND: { exit: notFound, hint: "look what is there: socikit ls IMAGE DIRECTORY" },
+  ERR_LAZY_NOT_A_FILE: { exit: usage, hint: "list it: socikit ls IMAGE PATH" },
+  ERR_LAZY_NOT_A_DIRECTORY: { exit: usage, hint: "a part of the path is a file: socikit ls IMAGE PATH" },
+  ERR_LAZY_SYMLINK_LOOP: { exit: failed, hint: "the link leads back to itself: socikit ls -l IMAGE PATH" },
+  ERR_LAZY_FILE_TOO_LARGE: { exit: failed, hint: "read a part: socikit cat IMAGE PATH --range 0-999999" },
+  ERR_LAZY_SPAN_DIGEST: {
+    exit: verification,
+    hint: "layer and index do not fit: build the index again, socikit create IMAGE",
+  },
+  ERR_LAZY_SPAN_DATA: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_SPAN_TOO_LARGE: {
+    exit: failed,
+    hint: "build the index with smaller spans: socikit create IMAGE --span-size 4MiB",
+  },
+  ERR_LAZY_WINDOW_MISMATCH: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_HEADER_MISMATCH: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_ENTRY_REFUSED: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_INVALID_INDEX: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_INDEX_MISMATCH: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_INDEX_TOO_LARGE: {
+    exit: failed,
+    hint: "build the index with larger spans: socikit create IMAGE --span-size 4MiB",
+  },
+  ERR_LAZY_TOO_MANY_ENTRIES: { exit: failed },
+  ERR_LAZY_LAYER_DATA: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_LAZY_LAYER_TOO_LARGE: {
+    exit: failed,
+    hint: "the layer has no zTOC and is too large to be read whole: socikit create IMAGE --min-layer-size 0",
+  },
+  ERR_LAZY_UNSUPPORTED_COMPRESSION: { exit: failed, hint: "only gzip and plain tar layers can be read yet" },
+  ERR_LAZY_NO_INDEX: { exit: notFound, hint: "make one: socikit create IMAGE" },
+  ERR_LAZY_NOT_AN_IMAGE: { exit: usage, hint: "check that the name is an image's, not another artifact's" },
+  ERR_LAZY_CLOSED: { exit: failed },
+} as unknown as Readonly<Record<KnownCode, ErrorRow>>;
+
+/** Codes of the host, https://nodejs.org/api/errors.html#common-system-errors, and of its HTTP client. */
+const HOST_ROWS: Readonly<Record<string, ErrorRow>> = {
+  ENOENT: { exit: notFound, hint: "check the path" },
+  ENOTDIR: { exit: notFound, hint: "check the path: a part of it is a file" },
+  EISDIR: { exit: usage, hint: "name a file, not a directory" },
+  EACCES: { exit: notAllowed, hint: "this user may not: check the permissions" },
+  EPERM: { exit: notAllowed, hint: "this user may not: check the permissions" },
+  EROFS: { exit: notAllowed, hint: "the file system is read-only: write elsewhere" },
+  EFBIG: { exit: usage, hint: "check that it is the right file" },
+  ENOSPC: { exit: failed, hint: "the disk is full" },
+  EDQUOT: { exit: failed, hint: "the disk quota is used up" },
+  EADDRINUSE: { exit: failed, hint: "something listens there already: --listen 127.0.0.1:0 takes any free port" },
+  EADDRNOTAVAIL: { exit: usage, hint: "this machine does not have that address: --listen 127.0.0.1:5000" },
+  ENOTFOUND: { exit: failed, hint: "check the host's name" },
+  ECONNREFUSED: { exit: failed, hint: "check that the registry runs, and its port" },
+};
+
+/** What an error comes to. */
+export interface Explained {
+  /** What happened, in one line; not yet safe for a terminal. */
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly exit: ExitCode;
+}
+
+/** Finds the row of an error, by its own code or by that of what caused it. */
+export function explainError(
+  error: unknown,
+  context: { readonly args: readonly string[]; readonly aborted: boolean },
+): Explained {
+  const code = codeOf(error);
+  // What Ctrl-C breaks off fails in many ways: they are all one.
+  if (context.aborted || code === "ERR_CLI_INTERRUPTED") return { message: "interrupted", exit: interrupted };
+  const message = messageOf(error);
+  const row = rowOf(error, code);
+  const own = (error as { readonly hint?: unknown } | null)?.hint;
+  const hint = typeof own === "string" ? own : row.hint;
+  return {
+    message,
+    exit: row.exit,
+    hint: hint?.replaceAll("{line}", () => ["socikit", ...context.args].map(quoted).join(" ")),
+  };
+}
+
+function rowOf(error: unknown, code: string | undefined): ErrorRow {
+  const row =
+    code === undefined ? undefined : ((ERROR_TABLE as Readonly<Record<string, ErrorRow>>)[code] ?? HOST_ROWS[code]);
+  if (row !== undefined) return row;
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause !== undefined) return rowOf(cause, codeOf(cause));
+  // A wrong argument that reached a library: the option is out of its bounds.
+  if (error instanceof RangeError) return { exit: usage, hint: "socikit --help" };
+  return { exit: failed, hint: "{line} --debug" };
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // The host's errors name the call: "ENOENT: no such file or directory, open 'x'".
+  const { syscall, path, code } = error as NodeJS.ErrnoException;
+  if (syscall !== undefined && code !== undefined && path !== undefined) {
+    const reason = /^[A-Z]+: (.*?), \w+/.exec(error.message)?.[1] ?? code;
+    return `Cannot ${syscall === "open" || syscall === "read" ? "open" : syscall} ${path}: ${reason}`;
+  }
+  return error.message;
+}
+
+/** An argument as a shell takes it. */
+function quoted(arg: string): string {
+  return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`;
+}

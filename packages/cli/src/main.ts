@@ -1,0 +1,61 @@
+import { COMMANDS } from "./command-table.ts";
+import { coloursFor, wantsColours } from "./colours.ts";
+import { explainError } from "./error-table.ts";
+import { EXIT_CODES, type ExitCode } from "./exit-codes.ts";
+import { helpText } from "./help.ts";
+import type { CliIo } from "./io.ts";
+import { parseCommandLine } from "./parse-command-line.ts";
+import { printable } from "./printable.ts";
+import { version } from "./version.ts";
+
+/**
+ * Runs one command line, without the program's name, and resolves to its exit code. Never rejects and never ends the
+ * process. Data goes to stdout, all else to stderr.
+ */
+export async function main(args: readonly string[], io: CliIo): Promise<ExitCode> {
+  try {
+    return await run(args, io);
+  } catch (error) {
+    return report(error, args, io);
+  }
+}
+
+async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
+  const line = parseCommandLine(args, COMMANDS);
+  switch (line.kind) {
+    case "version":
+      await io.stdout.write(`socikit ${await version()}\n`);
+      return EXIT_CODES.done;
+    case "help": {
+      // Help that was asked for is data; help for want of a command is an error's.
+      const output = line.asked ? io.stdout : io.stderr;
+      const colours = coloursFor(wantsColours(output.isTTY, io.env));
+      await output.write(helpText(line.commands, { columns: Math.min(output.columns, 120), colours }));
+      return line.asked ? EXIT_CODES.done : EXIT_CODES.usage;
+    }
+    case "run": {
+      io.signal.throwIfAborted();
+      const command = await line.invocation.command.load();
+      return (await command(line.invocation, io)) ?? EXIT_CODES.done;
+    }
+  }
+}
+
+async function report(error: unknown, args: readonly string[], io: CliIo): Promise<ExitCode> {
+  // The reader of stdout has left, as `head` does: nothing is wrong, and there is nobody to tell.
+  if ((error as { code?: unknown } | null)?.code === "EPIPE") return EXIT_CODES.done;
+  const { message, hint, exit } = explainError(error, { args, aborted: io.signal.aborted });
+  const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
+  await io.stderr.write(`${colours.red("socikit:")} ${printable(message)}\n`);
+  if (hint !== undefined) await io.stderr.write(`${colours.dim("  →")} ${printable(hint)}\n`);
+  if (args.includes("--debug")) await io.stderr.write(`${causes(error)}\n`);
+  return exit;
+}
+
+/** Stacks of an error and of what caused it. */
+function causes(error: unknown): string {
+  const lines: string[] = [];
+  for (let at: unknown = error; at instanceof Error && lines.length < 10; at = at.cause)
+    lines.push((at.stack ?? String(at)).split("\n").map(printable).join("\n"));
+  return lines.join("\ncaused by ");
+}

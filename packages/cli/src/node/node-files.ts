@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { CliFiles } from "../io.ts";
+
+/** The host's files. */
+export function nodeFiles(): CliFiles {
+  return { stream, read, replace, kind };
+}
+
+const CHUNK = 256 * 1024;
+
+function stream(path: string): AsyncIterable<Uint8Array> {
+  return createReadStream(path, { highWaterMark: CHUNK });
+}
+
+async function read(path: string, limit: number): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    // Not by the size that stat tells: pipes and /proc have none.
+    for await (const chunk of file.createReadStream({
+      autoClose: false,
+      highWaterMark: CHUNK,
+    }) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > limit)
+        throw Object.assign(new Error(`Cannot read ${path}: it is longer than ${limit} bytes`), { code: "EFBIG" });
+      chunks.push(chunk);
+    }
+    return new Uint8Array(Buffer.concat(chunks));
+  } finally {
+    await file.close();
+  }
+}
+
+async function replace(path: string, bytes: Uint8Array): Promise<void> {
+  // Renaming over a symbolic link would leave the file that it names as it was.
+  const target = await realpath(path).catch(() => path);
+  const before = await stat(target).catch(() => undefined);
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}`);
+  try {
+    const file = await open(temporary, "wx", before === undefined ? 0o666 : before.mode & 0o7777);
+    try {
+      // The mode given to open is cut down by the umask.
+      if (before !== undefined) await file.chmod(before.mode & 0o7777);
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function kind(path: string): Promise<"file" | "directory" | "other" | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? "file" : found.isDirectory() ? "directory" : "other";
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}

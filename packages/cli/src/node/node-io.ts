@@ -1,0 +1,60 @@
+import { homedir } from "node:os";
+import type { WriteStream } from "node:tty";
+import type { CliIo, CliOutput } from "../io.ts";
+import { nodeFiles } from "./node-files.ts";
+
+/**
+ * What a command touches, from this process.
+ *
+ * @param signal Ends the command; the caller wires it to Ctrl-C.
+ */
+export function nodeIo(signal: AbortSignal): CliIo {
+  return {
+    stdout: outputOf(process.stdout, { rejects: true }),
+    stderr: outputOf(process.stderr, { rejects: false }),
+    // Opened when first read: opening it keeps the process alive.
+    stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },
+    env: process.env,
+    signal,
+    files: nodeFiles(),
+    architecture: goArchitecture(process.arch),
+    system: process.platform,
+    home: homedir(),
+    now: () => performance.now(),
+    // Loaded by commands that talk to a registry: help and ztoc build start without undici.
+    openTransport: async () => (await import("@socikit/registry/node")).nodeTransport(),
+    credentials: async () => (await import("@socikit/registry/node")).dockerCredentials(),
+  };
+}
+
+function outputOf(stream: WriteStream, { rejects }: { readonly rejects: boolean }): CliOutput {
+  // Without a listener, EPIPE ends the process with a stack trace. Whoever writes hears of it from its write.
+  stream.on("error", () => {});
+  return {
+    isTTY: stream.isTTY === true,
+    get columns() {
+      return stream.isTTY === true ? stream.columns : 80;
+    },
+    get rows() {
+      return stream.isTTY === true ? stream.rows : 24;
+    },
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        stream.write(chunk, (error) => (error && rejects ? reject(error) : resolve()));
+      }),
+  };
+}
+
+/** https://go.dev/doc/install/source#environment */
+function goArchitecture(arch: NodeJS.Architecture): string {
+  switch (arch) {
+    case "x64":
+      return "amd64";
+    case "ia32":
+      return "386";
+    case "ppc64":
+      return "ppc64le";
+    default:
+      return arch;
+  }
+}

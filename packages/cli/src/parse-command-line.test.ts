@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { COMMANDS } from "./command-table.ts";
+import { commandTitle } from "./command-spec.ts";
+import { CliError } from "./errors.ts";
+import { parseCommandLine, type CommandLine } from "./parse-command-line.ts";
+
+function parse(line: string): CommandLine {
+  return parseCommandLine(line === "" ? [] : line.split(" "), COMMANDS);
+}
+
+function invocationOf(line: string): Extract<CommandLine, { kind: "run" }>["invocation"] {
+  const parsed = parse(line);
+  if (parsed.kind !== "run") throw new Error(`${line} is not a run`);
+  return parsed.invocation;
+}
+
+test("parseCommandLine() reads arguments and options in any order", () => {
+  const invocation = invocationOf(
+    "create x.io/a:1 --span-size 1MiB x.io/b:1 -p linux/amd64,linux/arm64 -q -p linux/386",
+  );
+  expect(commandTitle(invocation.command)).toBe("create");
+  expect(invocation.argument("SRC")).toBe("x.io/a:1");
+  expect(invocation.optionalArgument("DST")).toBe("x.io/b:1");
+  expect(invocation.bytes("span-size")).toBe(1048576);
+  expect(invocation.bytes("min-layer-size")).toBeUndefined();
+  expect(invocation.texts("platform")).toEqual(["linux/amd64", "linux/arm64", "linux/386"]);
+  expect(invocation.flag("quiet")).toBe(true);
+  expect(invocation.flag("json")).toBe(false);
+});
+
+test.for<readonly [line: string, check: (line: string) => unknown, want: unknown, reason: string]>([
+  ["ztoc build - -o out", (line) => invocationOf(line).argument("LAYER"), "-", "standard input is an argument"],
+  ["ls -lR x.io/a:1", (line) => invocationOf(line).flag("recursive"), true, "short options together"],
+  ["cat x.io/a:1 /a /b", (line) => invocationOf(line).argumentList("PATH"), ["/a", "/b"], "several paths"],
+  ["cat x.io/a:1 /a --range -100", (line) => invocationOf(line).text("range"), "-100", "a value with a dash"],
+  ["cat x.io/a:1 -- -a", (line) => invocationOf(line).argumentList("PATH"), ["-a"], "after --, all are arguments"],
+  ["ztoc info build", (line) => invocationOf(line).argument("FILE"), "build", "a file named as a command"],
+  ["", (line) => parse(line).kind, "help", "nothing at all"],
+  ["--version", (line) => parse(line).kind, "version", "the version"],
+  ["create --help", (line) => parse(line).kind, "help", "help needs no arguments"],
+  ["ztoc", (line) => parse(line).kind, "help", "a group"],
+  ["help ztoc build", (line) => parse(line).kind, "help", "help as a command"],
+])("parseCommandLine() of %j: %s", ([line, check, want]) => {
+  expect(check(line)).toEqual(want);
+});
+
+test.for<readonly [line: string, code: string, message: RegExp, hint: RegExp]>([
+  ["craete x", "ERR_CLI_UNKNOWN_COMMAND", /"craete"/, /socikit create$/],
+  ["push x", "ERR_CLI_UNKNOWN_COMMAND", /"push"/, /socikit --help/],
+  ["ztoc bild x", "ERR_CLI_UNKNOWN_COMMAND", /"ztoc bild"/, /socikit ztoc build$/],
+  ["create x --span-sze 1", "ERR_CLI_UNKNOWN_OPTION", /--span-sze/, /--span-size$/],
+  ["create x -z", "ERR_CLI_UNKNOWN_OPTION", /-z/, /create --help/],
+  ["--wat", "ERR_CLI_UNKNOWN_OPTION", /--wat/, /--help/],
+  ["create x --span-size", "ERR_CLI_OPTION_VALUE", /needs a value: --span-size BYTES/, /create --help/],
+  ["create x --span-size --json", "ERR_CLI_OPTION_VALUE", /needs a value/, /create --help/],
+  ["create x --span-size lots", "ERR_CLI_OPTION_VALUE", /count of bytes/, /create --help/],
+  ["create x --json=yes", "ERR_CLI_OPTION_VALUE", /takes no value/, /create --help/],
+  ["create", "ERR_CLI_MISSING_ARGUMENT", /SRC is missing/, /socikit create SRC \[DST\]/],
+  ["cat x.io/a:1", "ERR_CLI_MISSING_ARGUMENT", /PATH is missing/, /PATH\.\.\./],
+  ["create a b c", "ERR_CLI_EXTRA_ARGUMENT", /"c"/, /socikit create/],
+])("parseCommandLine() refuses %j with %s", ([line, code, message, hint]) => {
+  const caught = ((): unknown => {
+    try {
+      return parse(line);
+    } catch (error) {
+      return error;
+    }
+  })();
+  expect(caught).toBeInstanceOf(CliError);
+  expect(caught).toMatchObject({ code, message: expect.stringMatching(message), hint: expect.stringMatching(hint) });
+});
+
+test("parseCommandLine() parses or refuses with a code, whatever is typed", () => {
+  const word = fc.oneof(
+    fc.constantFrom(
+      "create",
+      "ztoc",
+      "build",
+      "ls",
+      "-",
+      "--",
+      "-p",
+      "--json",
+      "--span-size",
+      "--range=",
+      "-lR",
+      "--",
+      "",
+    ),
+    fc.string({ maxLength: 8 }),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 6 }), (args) => {
+      try {
+        parseCommandLine(args, COMMANDS);
+      } catch (error) {
+        if (!(error instanceof CliError)) throw error;
+      }
+    }),
+  );
+});
+
+test("an invocation has no names that its command does not have", () => {
+  const invocation = invocationOf("create x.io/a:1");
+  expect(() => invocation.flag("span-size")).toThrow(TypeError);
+  expect(() => invocation.argument("REF")).toThrow(TypeError);
+});
+
+test("every command's examples are command lines of it", () => {
+  for (const command of COMMANDS) {
+    expect(command.examples.length, commandTitle(command)).toBeGreaterThan(0);
+    for (const { line } of command.examples) {
+      const words = line.slice(line.indexOf("socikit ") + "socikit ".length);
+      expect(commandTitle(invocationOf(words).command)).toBe(commandTitle(command));
+    }
+  }
+});

@@ -1,0 +1,169 @@
+import { parseArgs } from "node:util";
+import { commandTitle, usageOf, type CommandSpec, type OptionSpec } from "./command-spec.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import { CliError } from "./errors.ts";
+import { Invocation } from "./invocation.ts";
+import { parseByteCount } from "./parse-byte-count.ts";
+
+/** What a command line asks for. */
+export type CommandLine =
+  | { readonly kind: "run"; readonly invocation: Invocation }
+  /** Help on a command, on a group of them (`ztoc`), or on all. */
+  | { readonly kind: "help"; readonly commands: readonly CommandSpec[]; readonly asked: boolean }
+  | { readonly kind: "version" };
+
+/** Options of every command. */
+export const COMMON_OPTIONS: readonly OptionSpec[] = [
+  { name: "help", short: "h", kind: "flag", summary: "show this help" },
+  { name: "debug", kind: "flag", summary: "on failure, print the causes and the stack" },
+];
+
+/**
+ * Parses a command line against the table of commands.
+ *
+ * @throws {CliError} of the codes for command lines, with what was meant where that can be guessed.
+ */
+export function parseCommandLine(args: readonly string[], commands: readonly CommandSpec[]): CommandLine {
+  const first = args.find((arg) => !arg.startsWith("-"));
+  if (first === undefined) {
+    if (args.some((arg) => arg === "--version" || arg === "-V")) return { kind: "version" };
+    const unknown = args.find((arg) => arg !== "--help" && arg !== "-h" && arg !== "--debug");
+    if (unknown !== undefined)
+      throw new CliError("ERR_CLI_UNKNOWN_OPTION", `Cannot run socikit: ${JSON.stringify(unknown)} is not an option`, {
+        hint: "socikit --help",
+      });
+    return { kind: "help", commands, asked: args.length > 0 };
+  }
+  if (first === "help") return helpOn(args.filter((arg) => !arg.startsWith("-")).slice(1), commands);
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const group = commands.filter((command) => command.name[0] === first);
+  const command = group.find((candidate) => candidate.name.every((word, i) => words[i] === word));
+  if (command === undefined) {
+    if (group.length === 0 || words.length > 1) throw unknownCommand(words, commands);
+    // `socikit ztoc`: a group without the command.
+    return { kind: "help", commands: group, asked: args.some((arg) => arg === "--help" || arg === "-h") };
+  }
+  return parseOptions(withoutName(args, command), command, commands);
+}
+
+function helpOn(words: readonly string[], commands: readonly CommandSpec[]): CommandLine {
+  const about = commands.filter((command) => words.every((word, i) => command.name[i] === word));
+  if (about.length === 0) throw unknownCommand(words, commands);
+  return { kind: "help", commands: about, asked: true };
+}
+
+function unknownCommand(words: readonly string[], commands: readonly CommandSpec[]): CliError {
+  const titles = commands.map(commandTitle);
+  const inGroup = commands.some((command) => command.name.length > 1 && command.name[0] === words[0]);
+  const given = inGroup ? words.slice(0, 2).join(" ") : words[0]!;
+  const meant = didYouMean(given, titles) ?? didYouMean(words.slice(0, 2).join(" "), titles);
+  return new CliError("ERR_CLI_UNKNOWN_COMMAND", `Cannot run socikit: ${JSON.stringify(given)} is not a command`, {
+    hint: meant === undefined ? "socikit --help" : `did you mean: socikit ${meant}`,
+  });
+}
+
+/** The arguments less the words of the command's name, wherever options stand between them. */
+function withoutName(args: readonly string[], command: CommandSpec): readonly string[] {
+  let word = 0;
+  return args.filter((arg) => !(word < command.name.length && arg === command.name[word] && ++word > 0));
+}
+
+function parseOptions(args: readonly string[], command: CommandSpec, commands: readonly CommandSpec[]): CommandLine {
+  const known = [...command.options, ...COMMON_OPTIONS];
+  // Not strict: the texts of our errors say more. The tokens tell what was given as what.
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+    options: Object.fromEntries(
+      known.map((option) => [
+        option.name,
+        {
+          type: option.kind === "flag" ? ("boolean" as const) : ("string" as const),
+          ...(option.short === undefined ? {} : { short: option.short }),
+        },
+      ]),
+    ),
+  });
+  const title = commandTitle(command);
+  const positionals: string[] = [];
+  const options = new Map<string, string[]>();
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const option = known.find(({ name }) => name === token.name);
+    if (option === undefined) throw unknownOption(token.rawName, known, title);
+    const values = options.get(option.name) ?? [];
+    options.set(option.name, [...values, ...valuesOf(option, token, title)]);
+  }
+  if (options.has("help")) return { kind: "help", commands: [command], asked: true };
+  return { kind: "run", invocation: new Invocation(command, assignArguments(positionals, command, commands), options) };
+}
+
+function unknownOption(rawName: string, known: readonly OptionSpec[], title: string): CliError {
+  const meant = didYouMean(
+    rawName,
+    known.map(({ name }) => `--${name}`),
+  );
+  return new CliError("ERR_CLI_UNKNOWN_OPTION", `Cannot run ${title}: it has no option ${JSON.stringify(rawName)}`, {
+    hint: meant === undefined ? `socikit ${title} --help` : `did you mean: ${meant}`,
+  });
+}
+
+function valuesOf(
+  option: OptionSpec,
+  token: { readonly rawName: string; readonly value?: string | undefined; readonly inlineValue?: boolean | undefined },
+  title: string,
+): readonly string[] {
+  const fail = (what: string): never => {
+    throw new CliError("ERR_CLI_OPTION_VALUE", `Cannot run ${title}: ${token.rawName} ${what}`, {
+      hint: `socikit ${title} --help`,
+    });
+  };
+  const { value } = token;
+  if (option.kind === "flag")
+    return value === undefined ? [""] : fail(`takes no value, and got ${JSON.stringify(value)}`);
+  // parseArgs takes `--json` for the value of `--span-size --json`. A number (`--range -100`) is a value.
+  const swallowed = token.inlineValue === false && value !== undefined && /^-[^0-9]/.test(value);
+  if (value === undefined || value === "" || swallowed)
+    return fail(`needs a value: ${token.rawName} ${option.value ?? "VALUE"}`);
+  if (option.kind === "texts") return value.split(",");
+  if (option.kind === "text") return [value];
+  const bytes = parseByteCount(value);
+  if (bytes === undefined)
+    return fail(`needs a count of bytes such as 4194304 or 4MiB, and got ${JSON.stringify(value)}`);
+  return [String(bytes)];
+}
+
+function assignArguments(
+  values: readonly string[],
+  command: CommandSpec,
+  commands: readonly CommandSpec[],
+): ReadonlyMap<string, readonly string[]> {
+  const title = commandTitle(command);
+  const assigned = new Map<string, readonly string[]>();
+  let next = 0;
+  for (const { name, count, summary } of command.arguments) {
+    const taken = count === "some" ? values.slice(next) : values.slice(next, next + 1);
+    if (taken.length === 0 && count !== "optional")
+      throw new CliError("ERR_CLI_MISSING_ARGUMENT", `Cannot run ${title}: ${name} is missing (${summary})`, {
+        hint: usageOf(command),
+      });
+    if (taken.includes(""))
+      throw new CliError("ERR_CLI_MISSING_ARGUMENT", `Cannot run ${title}: ${name} is empty (${summary})`, {
+        hint: usageOf(command),
+      });
+    if (taken.length > 0) assigned.set(name, taken);
+    next += taken.length;
+  }
+  if (next < values.length) {
+    const meant = didYouMean(values[next]!, commands.map(commandTitle));
+    throw new CliError(
+      "ERR_CLI_EXTRA_ARGUMENT",
+      `Cannot run ${title}: ${JSON.stringify(values[next])} is one argument too many`,
+      { hint: meant === undefined ? usageOf(command) : `did you mean: socikit ${meant}` },
+    );
+  }
+  return assigned;
+}

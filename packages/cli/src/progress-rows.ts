@@ -1,0 +1,77 @@
+import type { Colours } from "./colours.ts";
+import { formatBytes, formatDuration } from "./format-quantity.ts";
+
+/** One thing that is being done. */
+export interface ProgressRow {
+  /** What it is, in words. */
+  readonly label: string;
+  readonly state: "running" | "done" | "skipped";
+  /** Bytes done. */
+  readonly bytes: number;
+  /** Bytes in all, where known. */
+  readonly total?: number | undefined;
+  /** When it began and ended, ms. */
+  readonly startedAt: number;
+  readonly endedAt?: number | undefined;
+  /** What came of it. */
+  readonly note?: string | undefined;
+}
+
+/** What rows are laid out for. */
+export interface RowsOptions {
+  readonly columns: number;
+  /** Most lines. */
+  readonly height: number;
+  /** Now, ms. */
+  readonly now: number;
+  readonly colours: Colours;
+}
+
+const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
+const BAR_WIDTH = 20;
+
+/**
+ * The lines that show some rows, at most `height` of them and none wider than `columns`: rows that run come before rows
+ * that ended, of which the oldest are left out and counted.
+ */
+export function progressLines(rows: readonly ProgressRow[], options: RowsOptions): readonly string[] {
+  const { height } = options;
+  if (rows.length <= height) return rows.map((row) => progressLine(row, options));
+  const running = rows.filter((row) => row.state === "running");
+  const shown = new Set(running.slice(0, Math.max(1, height - 1)));
+  for (const row of rows.toReversed()) if (shown.size < height - 1) shown.add(row);
+  const hidden = rows.length - shown.size;
+  const lines = rows.filter((row) => shown.has(row)).map((row) => progressLine(row, options));
+  return height < 2 ? lines.slice(0, height) : [options.colours.dim(`  ${hidden} more`), ...lines];
+}
+
+function progressLine(row: ProgressRow, { columns, now, colours }: RowsOptions): string {
+  const elapsed = (row.endedAt ?? now) - row.startedAt;
+  const frame = SPINNER[Math.floor(now / 80) % SPINNER.length]!;
+  const mark =
+    row.state === "running" ? colours.cyan(frame) : row.state === "done" ? colours.green("✓") : colours.dim("–");
+  const facts = row.state === "running" ? runningFacts(row, elapsed) : endedFacts(row, elapsed);
+  // The last column stays free: a full line makes some terminals wrap.
+  const room = columns - 1 - 2;
+  const label = fit(row.label, Math.max(0, room - facts.length - 2));
+  const gap = " ".repeat(Math.max(0, room - label.length - facts.length));
+  const line = fit(`${label}${gap}${facts}`, room);
+  return `${mark} ${row.state === "running" ? line : colours.dim(line)}`;
+}
+
+function runningFacts({ bytes, total }: ProgressRow, elapsed: number): string {
+  const rate = elapsed < 300 || bytes === 0 ? "" : `  ${formatBytes(Math.round(bytes / (elapsed / 1000)))}/s`;
+  if (total === undefined || total === 0) return bytes === 0 ? formatDuration(elapsed) : `${formatBytes(bytes)}${rate}`;
+  const full = Math.min(BAR_WIDTH, Math.floor((bytes / total) * BAR_WIDTH));
+  const bar = `${"━".repeat(full)}${"─".repeat(BAR_WIDTH - full)}`;
+  return `${bar}  ${formatBytes(bytes)} / ${formatBytes(total)}${rate}`;
+}
+
+function endedFacts({ note, bytes, state }: ProgressRow, elapsed: number): string {
+  if (note !== undefined) return state === "done" ? `${note}  ${formatDuration(elapsed)}` : note;
+  return bytes === 0 ? formatDuration(elapsed) : `${formatBytes(bytes)}  ${formatDuration(elapsed)}`;
+}
+
+function fit(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`.slice(0, width);
+}

@@ -1,0 +1,99 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { coloursFor } from "./colours.ts";
+import { createProgress } from "./progress.ts";
+import { progressLines, type ProgressRow } from "./progress-rows.ts";
+import { textOutput } from "./testing/test-io.ts";
+
+const PLAIN = coloursFor(false);
+
+function row(change: Partial<ProgressRow>): ProgressRow {
+  return { label: "layer", state: "running", bytes: 0, startedAt: 0, ...change };
+}
+
+test("progressLines() shows what runs, with bar and rate, and what came of the rest", () => {
+  const rows = [
+    row({ label: "one", state: "done", bytes: 5, note: "zTOC sha256:1", endedAt: 1500 }),
+    row({ label: "two", state: "skipped", note: "too small", endedAt: 1 }),
+    row({ label: "three", bytes: 5_000_000, total: 10_000_000 }),
+  ];
+  const lines = progressLines(rows, { columns: 80, height: 10, now: 2000, colours: PLAIN });
+  expect(lines[0]).toMatch(/^✓ one +zTOC sha256:1 {2}1\.5 s$/);
+  expect(lines[1]).toMatch(/^– two +too small$/);
+  expect(lines[2]).toMatch(/^. three +━{10}─{10} {2}5\.0 MB \/ 10\.0 MB {2}2\.5 MB\/s$/);
+});
+
+test("progressLines() fits the window, and keeps what runs in sight", () => {
+  const rows = fc.array(
+    fc.record({ state: fc.constantFrom<ProgressRow["state"]>("running", "done"), label: fc.string({ maxLength: 60 }) }),
+    { maxLength: 40 },
+  );
+  fc.assert(
+    fc.property(
+      rows,
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 10, max: 100 }),
+      (changes, height, columns) => {
+        const lines = progressLines(changes.map(row), { columns, height, now: 1, colours: PLAIN });
+        expect(lines.length).toBeLessThanOrEqual(height);
+        expect(lines.length).toBe(Math.min(height, changes.length));
+        for (const line of lines) expect(line.length).toBeLessThan(columns + 1);
+        const shown = lines.filter((line) => !/^[✓ ]/.test(line)).length;
+        const running = changes.filter(({ state }) => state === "running").length;
+        expect(shown).toBeGreaterThanOrEqual(Math.min(running, height - 1));
+      },
+    ),
+  );
+});
+
+test("createProgress() writes one line an event where there is no terminal", () => {
+  const stream = textOutput({ isTTY: false });
+  let now = 0;
+  const progress = createProgress({ stream, colours: PLAIN, now: () => now });
+  progress.begin("a", "indexing a", 2_000_000);
+  progress.advance("a", 1_000_000);
+  now = 1200;
+  progress.end("a", "zTOC b");
+  progress.end("a", "again");
+  progress.skip("c", "too small\u001b[2J");
+  progress.close();
+  expect(stream.text()).toBe("indexing a (2.0 MB)\nindexing a: zTOC b, 1.2 s\nc: too small\\x1b[2J\n");
+});
+
+test("createProgress() says nothing but notes when quiet", () => {
+  const stream = textOutput({ isTTY: true });
+  const progress = createProgress({ stream, colours: PLAIN, now: () => 0, mode: "quiet" });
+  progress.begin("a", "indexing a");
+  progress.end("a");
+  progress.note("warning");
+  progress.close();
+  expect(stream.text()).toBe("warning\n");
+});
+
+test("createProgress() redraws its rows on a terminal and leaves them at the end", () => {
+  const stream = textOutput({ isTTY: true });
+  const progress = createProgress({ stream, colours: PLAIN, now: () => 0 });
+  progress.begin("a", "one");
+  progress.begin("b", "two");
+  progress.end("a", "done");
+  progress.note("a note");
+  progress.close();
+  progress.close();
+  progress.note("after");
+  const screen = replay(stream.text());
+  expect(screen[0]).toBe("a note");
+  expect(screen[1]).toMatch(/^✓ one/);
+  expect(screen[2]).toMatch(/two/);
+  expect(screen[3]).toBe("after");
+});
+
+/** What a terminal shows after some output: cursor-up and clear-below are all that is used. */
+function replay(text: string): readonly string[] {
+  const lines: string[] = [];
+  for (const part of text.split(/(\u001b\[\d+A\u001b\[J|\n)/)) {
+    const up = /^\u001b\[(\d+)A/.exec(part);
+    if (up !== null) lines.length -= Number(up[1]);
+    else if (part !== "\n" && part !== "") lines.push(part);
+  }
+  return lines;
+}

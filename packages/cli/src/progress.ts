@@ -1,0 +1,172 @@
+import type { Colours } from "./colours.ts";
+import { formatBytes, formatDuration } from "./format-quantity.ts";
+import type { CliOutput } from "./io.ts";
+import { printable } from "./printable.ts";
+import { progressLines, type ProgressRow } from "./progress-rows.ts";
+
+/** Shows what goes on, on stderr. Texts may come from strangers: they are made printable here. */
+export interface Progress {
+  /** Begins something, or says more about it: the label, and how many bytes it has. */
+  begin(id: string, label: string, total?: number): void;
+  /** How many bytes are done. Ids that were not begun are ignored. */
+  advance(id: string, bytes: number): void;
+  /** It is done; `note` says what came of it. */
+  end(id: string, note?: string): void;
+  /** It is not needed; `note` says why. */
+  skip(id: string, note: string): void;
+  /** A line that stays, above the rows. */
+  note(line: string): void;
+  /** Stops drawing; rows stay as they are. Can be called twice. */
+  close(): void;
+}
+
+/** How progress is shown. */
+export interface ProgressOptions {
+  readonly stream: CliOutput;
+  readonly colours: Colours;
+  readonly now: () => number;
+  /** `rows`: redrawn, for terminals. `lines`: one line an event, for logs. `quiet`: notes only. By default as the stream is. */
+  readonly mode?: "rows" | "lines" | "quiet" | undefined;
+}
+
+/** Five redraws a second read well, and cost nothing over ssh. */
+const REDRAW_MS = 100;
+
+/** Starts showing progress. Draws nothing until something begins. */
+export function createProgress(options: ProgressOptions): Progress {
+  const mode = options.mode ?? (options.stream.isTTY ? "rows" : "lines");
+  return mode === "rows" ? new RowsProgress(options) : new LinesProgress(options, mode === "quiet");
+}
+
+class LinesProgress implements Progress {
+  readonly #options: ProgressOptions;
+  readonly #quiet: boolean;
+  readonly #labels = new Map<string, { label: string; startedAt: number; bytes: number; ended: boolean }>();
+
+  constructor(options: ProgressOptions, quiet: boolean) {
+    this.#options = options;
+    this.#quiet = quiet;
+  }
+
+  begin(id: string, label: string, total?: number): void {
+    const known = this.#labels.get(id);
+    if (known !== undefined && known.label === label) return;
+    this.#labels.set(id, { label, startedAt: this.#options.now(), bytes: 0, ended: false });
+    this.#line(`${label}${total === undefined ? "" : ` (${formatBytes(total)})`}`);
+  }
+
+  advance(id: string, bytes: number): void {
+    const row = this.#labels.get(id);
+    if (row !== undefined) row.bytes = bytes;
+  }
+
+  end(id: string, note?: string): void {
+    const row = this.#labels.get(id);
+    if (row === undefined || row.ended) return;
+    row.ended = true;
+    this.#line(`${row.label}: ${note ?? "done"}, ${formatDuration(this.#options.now() - row.startedAt)}`);
+  }
+
+  skip(id: string, note: string): void {
+    const row = this.#labels.get(id);
+    if (row?.ended) return;
+    if (row !== undefined) row.ended = true;
+    this.#line(`${row?.label ?? id}: ${note}`);
+  }
+
+  note(line: string): void {
+    void this.#options.stream.write(`${printable(line)}\n`);
+  }
+
+  close(): void {}
+
+  #line(text: string): void {
+    if (!this.#quiet) this.note(text);
+  }
+}
+
+class RowsProgress implements Progress {
+  readonly #options: ProgressOptions;
+  readonly #rows = new Map<string, ProgressRow>();
+  #drawn = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #closed = false;
+
+  constructor(options: ProgressOptions) {
+    this.#options = options;
+  }
+
+  begin(id: string, label: string, total?: number): void {
+    if (this.#closed) return;
+    const known = this.#rows.get(id);
+    const startedAt = known?.startedAt ?? this.#options.now();
+    this.#rows.set(id, { label: printable(label), state: "running", bytes: known?.bytes ?? 0, total, startedAt });
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
+    this.#timer.unref();
+    this.#draw();
+  }
+
+  advance(id: string, bytes: number): void {
+    const row = this.#rows.get(id);
+    if (row !== undefined) this.#rows.set(id, { ...row, bytes });
+  }
+
+  end(id: string, note?: string): void {
+    this.#finish(id, "done", note);
+  }
+
+  skip(id: string, note: string): void {
+    if (!this.#rows.has(id)) this.begin(id, id);
+    this.#finish(id, "skipped", note);
+  }
+
+  note(line: string): void {
+    this.#write(`${this.#erase()}${printable(line)}\n`);
+    if (!this.#closed) this.#draw();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    if (this.#rows.size > 0) this.#draw();
+    clearInterval(this.#timer);
+    this.#closed = true;
+    this.#drawn = 0;
+  }
+
+  #finish(id: string, state: "done" | "skipped", note: string | undefined): void {
+    const row = this.#rows.get(id);
+    if (row === undefined) return;
+    this.#rows.set(id, {
+      ...row,
+      state,
+      endedAt: this.#options.now(),
+      ...(note === undefined ? {} : { note: printable(note) }),
+    });
+  }
+
+  #draw(): void {
+    if (this.#closed || this.#rows.size === 0) return;
+    const { stream, colours, now } = this.#options;
+    const lines = progressLines([...this.#rows.values()], {
+      columns: stream.columns,
+      // The line under the rows, where the cursor waits, is theirs too.
+      height: Math.max(1, stream.rows - 2),
+      now: now(),
+      colours,
+    });
+    this.#write(`${this.#erase()}${lines.map((line) => `${line}\n`).join("")}`);
+    this.#drawn = lines.length;
+  }
+
+  /** Moves to the first row and clears to the end of the screen. */
+  #erase(): string {
+    const lines = this.#drawn;
+    this.#drawn = 0;
+    return lines === 0 ? "" : `\u001b[${lines}A\u001b[J`;
+  }
+
+  #write(text: string): void {
+    void this.#options.stream.write(text);
+  }
+}
