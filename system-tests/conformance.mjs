@@ -14,7 +14,8 @@ import { serveRegistry } from "@socikit/registry/node";
 const binary = process.env.CONFORMANCE_BIN ?? "conformance";
 
 const runs = [
-  { name: "as the suite has it", options: {}, env: {} },
+  // Cancelled uploads and tag parameters are what the suite leaves off here.
+  { name: "as the suite has it", options: {}, env: {}, accepted: ["Pass", "Disabled"] },
   {
     name: "everything on",
     // Sparse manifests are what this server refuses unless it is told not to.
@@ -26,6 +27,7 @@ const runs = [
       OCI_API_MANIFESTS_TAG_PARAM: "true",
       OCI_DATA_SPARSE: "true",
     },
+    accepted: ["Pass"],
   },
 ];
 
@@ -50,7 +52,7 @@ for (const run of runs) {
     const output = await outputOf(binary, env);
     const counts = await countsOf(join(results, "junit.xml"));
     const statuses = statusesOf(await readFile(join(results, "results.yaml"), "utf8"));
-    const notPassed = statuses.filter(({ status }) => status !== "Pass" && !(status === "Disabled" && run.env !== runs[1].env));
+    const notPassed = statuses.filter(({ status }) => !run.accepted.includes(status));
     console.log(
       `conformance, ${run.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped, ` +
         `${counts.disabled} disabled of ${counts.total}; ${statuses.length} groups, ${notPassed.length} not passed`,
@@ -85,7 +87,9 @@ function outputOf(command, env) {
 async function countsOf(path) {
   const head = /<testsuites ([^>]*)>/.exec(await readFile(path, "utf8"))?.[1] ?? "";
   const number = (name) => Number(new RegExp(`${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
-  const [total, errors, failures, skipped, disabled] = ["tests", "errors", "failures", "skipped", "disabled"].map(number);
+  const [total, errors, failures, skipped, disabled] = ["tests", "errors", "failures", "skipped", "disabled"].map(
+    number,
+  );
   const failed = errors + failures;
   return { total, failed, skipped, disabled, passed: total - failed - skipped - disabled };
 }
@@ -98,7 +102,8 @@ function statusesOf(yaml) {
     const top = /^(\w+):/.exec(line);
     if (top !== null) section = top[1];
     const entry = /^\s+(.+): (Pass|Skip|Disabled|FAIL|Error|Unknown)$/.exec(line);
-    if (entry !== null && (section === "apis" || section === "data")) statuses.push({ group: `${section}: ${entry[1]}`, status: entry[2] });
+    if (entry !== null && (section === "apis" || section === "data"))
+      statuses.push({ group: `${section}: ${entry[1]}`, status: entry[2] });
   }
   return statuses;
 }

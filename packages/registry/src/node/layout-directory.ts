@@ -125,20 +125,25 @@ class OpenLayout implements LayoutDirectory {
   }
 
   async onlyImage(options?: ReadOptions): Promise<Descriptor> {
-    const images = new Map<Digest, string[]>();
-    let first: Descriptor | undefined;
+    const images = new Map<Digest, { readonly descriptor: Descriptor; readonly name: string | undefined }>();
+    const children = new Set<Digest>();
     for (const { descriptor, name } of await this.#index.entries()) {
       options?.signal?.throwIfAborted();
       const facts = await this.#knownFacts(descriptor);
       if (facts?.isImage !== true || isReferrersTag(name)) continue;
-      first ??= { mediaType: facts.mediaType, digest: descriptor.digest, size: descriptor.size };
-      const names = images.get(descriptor.digest) ?? [];
-      images.set(descriptor.digest, [...names, ...(name === undefined ? [] : [name])]);
+      for (const child of facts.children) children.add(child.digest);
+      const found = { mediaType: facts.mediaType, digest: descriptor.digest, size: descriptor.size };
+      images.set(found.digest, { descriptor: found, name: images.get(found.digest)?.name ?? name });
     }
+    // oras lists the children of an index beside it.
+    const roots = [...images.values()].filter(
+      ({ descriptor, name }) => name !== undefined || !children.has(descriptor.digest),
+    );
+    const [first, ...others] = roots;
     if (first === undefined)
       throw new RegistryError("ERR_REGISTRY_MANIFEST_UNKNOWN", `Cannot find image: "${this.directory}" holds none`);
-    if (images.size === 1) return first;
-    const names = [...images].map(([digest, tags]) => tags[0] ?? digest);
+    if (others.length === 0) return first.descriptor;
+    const names = roots.map(({ descriptor, name }) => name ?? descriptor.digest);
     const more = names.length > MAX_NAMED ? `, and ${names.length - MAX_NAMED} more` : "";
     throw new RegistryError(
       "ERR_REGISTRY_AMBIGUOUS_IMAGE",

@@ -1,0 +1,86 @@
+import { Readable } from "node:stream";
+import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
+import { isLoopbackHost } from "../origin.ts";
+import type { Transport, TransportResponse } from "../transport.ts";
+
+/** How {@linkcode nodeTransport} connects. */
+export interface NodeTransportOptions {
+  /** Certificates of further authorities, PEM. */
+  readonly ca?: string | readonly string[] | undefined;
+  /** Longest wait for a connection, in ms. @default {10_000} */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Most connections to one origin. @default {32} */
+  readonly connections?: number | undefined;
+  /** Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY are heeded, as Go's tools do. Never for this machine. @default {true} */
+  readonly environmentProxy?: boolean | undefined;
+}
+
+/** What can be left of a body for its connection to be used again, in bytes. */
+const DUMP_LIMIT = 64 * 1024;
+
+/**
+ * A transport over undici's `request`: it follows no redirect, decodes no content coding, and is two to three times faster
+ * than Node's `fetch` for ranges (linux.md section 1). Timeouts of header and body are the caller's.
+ */
+export function nodeTransport(options: NodeTransportOptions = {}): Transport & { close(): Promise<void> } {
+  const settings = {
+    connections: options.connections ?? 32,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: {
+      timeout: options.connectTimeoutMs ?? 10_000,
+      ...(options.ca === undefined ? {} : { ca: typeof options.ca === "string" ? options.ca : [...options.ca] }),
+    },
+  };
+  const direct = new Agent(settings);
+  const proxied = (options.environmentProxy ?? true) && hasProxy() ? new EnvHttpProxyAgent(settings) : undefined;
+  return {
+    capabilities: { redirects: "visible", contentCoding: "identity" },
+    async send({ method, url, headers, body }, readOptions): Promise<TransportResponse> {
+      const dispatcher: Dispatcher = proxied === undefined || isLoopbackHost(new URL(url).hostname) ? direct : proxied;
+      const response = await request(url, {
+        method: method as Dispatcher.HttpMethod,
+        headers: { ...headers },
+        dispatcher,
+        ...(body === undefined ? {} : { body: body instanceof ReadableStream ? Readable.from(body) : body }),
+        ...(readOptions?.signal === undefined ? {} : { signal: readOptions.signal }),
+      });
+      const fields = new Headers();
+      for (const [name, value] of Object.entries(response.headers)) {
+        for (const one of Array.isArray(value) ? value : [value]) {
+          // A field that `Headers` does not take has nothing to say to us.
+          if (one !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(one)) fields.append(name, one);
+        }
+      }
+      return { status: response.statusCode, headers: fields, url, body: webStream(response.body) };
+    },
+    async close() {
+      await Promise.all([direct.destroy(), proxied?.destroy()]);
+    },
+  };
+}
+
+function hasProxy(): boolean {
+  return ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].some((name) => (process.env[name] ?? "") !== "");
+}
+
+function webStream(body: Dispatcher.ResponseData["body"]): ReadableStream<Uint8Array> {
+  const iterator = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  // Without a listener, an abort before the first read would be an uncaught exception.
+  body.on("error", () => {});
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done) controller.close();
+        // A Buffer's slice() is a view; callers expect Uint8Array's, a copy.
+        else controller.enqueue(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+      },
+      async cancel() {
+        // Reads a short rest, so that the connection can be used again; destroys the connection where there is more.
+        await body.dump({ limit: DUMP_LIMIT, signal: AbortSignal.timeout(1_000) }).catch(() => body.destroy());
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
