@@ -1,5 +1,5 @@
 /**
- * Where images live: a client of OCI registries over any HTTP transport.
+ * Where images live: a client of OCI registries over any HTTP transport, copying between places, images in memory.
  *
  * @module
  */
@@ -13,5 +13,11 @@ export {
 export type { Transport, TransportCapabilities, TransportRequest, TransportResponse } from "./transport.ts";
 export type { CredentialProvider, Credentials } from "./credentials.ts";
 export type { CopyEvent, RegistryEvent } from "./events.ts";
+export { fetchTransport } from "./fetch-transport.ts";
+export { handlerTransport } from "./handler-transport.ts";
+export { openRepository, type RemoteRepository, type RepositoryOptions } from "./repository.ts";
+export { isLoopbackHost } from "./origin.ts";
+export { redactUrl, printable } from "./redact.ts";
+export type { Timer } from "./timer.ts";
 export { createMemoryStore } from "./memory-store.ts";
 export type { Store, StoreRepository } from "./store.ts";

@@ -3,7 +3,7 @@ import { isLocalAddress, isLoopbackHost } from "./origin.ts";
 import { printable, redactUrl } from "./redact.ts";
 
 /** Most redirects of one request. */
-export const MAX_REDIRECTS = 5;
+export const MAX_REDIRECTS: number = 5;
 
 /** Whether a response with this status says where to go instead. */
 export function isRedirect(status: number): boolean {

@@ -1,0 +1,210 @@
+import type { ReadOptions } from "@socikit/oci";
+import { Authorizer } from "./auth.ts";
+import type { CredentialProvider } from "./credentials.ts";
+import { RegistryError, type RegistryErrorContext } from "./errors.ts";
+import type { RegistryEvent } from "./events.ts";
+import { exchange } from "./exchange.ts";
+import type { Limits } from "./limits.ts";
+import { drainBody, readPrefix } from "./read-body.ts";
+import { printable, redactUrl } from "./redact.ts";
+import { crossOriginHeaders, isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
+import { MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
+import { retryDelayMs } from "./retry.ts";
+import type { Scope } from "./scopes.ts";
+import { statusError, type Refusal } from "./status-error.ts";
+import { sleep, type Timer } from "./timer.ts";
+import type { Transport, TransportResponse } from "./transport.ts";
+
+/** A request to a registry, or to where it sends its clients. */
+export interface ClientRequest {
+  /** What is being done, for messages: `fetch manifest of host/name:tag`. */
+  readonly action: string;
+  /** What is not there where the answer is 404. */
+  readonly target: Refusal["target"];
+  /** HTTP method. */
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
+  /** Absolute URL. */
+  readonly url: URL;
+  /** Header fields by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body. */
+  readonly body?: Uint8Array;
+  /** What a token must allow. */
+  readonly scopes: readonly Scope[];
+  /** Whether a response is one to return; every other becomes an error. */
+  readonly accept: (response: ClientResponse) => boolean;
+  /** Repetitions of what failed in a way worth repeating, where not the client's. */
+  readonly maxRetries?: number;
+}
+
+/** A response, with where it came from. */
+export interface ClientResponse extends TransportResponse {
+  /** The last hop. */
+  readonly location: URL;
+  /** Whether the registry sent us to another origin. */
+  readonly foreign: boolean;
+}
+
+/** What a {@linkcode RegistryClient} stands on. */
+export interface ClientOptions {
+  /** How requests are sent. */
+  readonly transport: Transport;
+  /** The registry's origin. */
+  readonly origin: URL;
+  /** The registry as the reference has it. */
+  readonly registryHost: string;
+  /** The repository as it is named at the registry. */
+  readonly repository: string;
+  /** Where credentials come from. */
+  readonly credentials?: CredentialProvider | undefined;
+  /** Token servers that the user trusts. */
+  readonly trustedRealmHosts: readonly string[];
+  /** Repetitions of what failed in a way worth repeating. */
+  readonly maxRetries: number;
+  /** How long and how much. */
+  readonly limits: Limits;
+  /** The clock and the dice. */
+  readonly timer: Timer;
+  /** User-Agent field. */
+  readonly userAgent: string;
+  /** Hears of requests. */
+  readonly onEvent?: ((event: RegistryEvent) => void) | undefined;
+}
+
+/** Sends requests to one registry for one repository: answers challenges, follows redirects, repeats what is worth repeating. */
+export class RegistryClient {
+  /** What it stands on. */
+  readonly options: ClientOptions;
+  readonly #authorizer: Authorizer;
+
+  /** @param options What it stands on. */
+  constructor(options: ClientOptions) {
+    this.options = options;
+    this.#authorizer = new Authorizer(options);
+  }
+
+  /** URL below `/v2/<repository>/`. */
+  url(path: string, query: Readonly<Record<string, string>> = {}): URL {
+    const url = new URL(`/v2/${this.options.repository}/${path}`, this.options.origin);
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    return url;
+  }
+
+  /**
+   * Sends a request until a response is accepted.
+   *
+   * @throws {RegistryError} for any other response, with the registry's own words, and where none came.
+   */
+  async send(request: ClientRequest, options?: ReadOptions): Promise<ClientResponse> {
+    const { timer, onEvent } = this.options;
+    const signal = options?.signal;
+    for (let attempt = 0; ; attempt++) {
+      let failure: RegistryError;
+      let retryAfter: string | null = null;
+      try {
+        // Each attempt follows from how the one before it ended.
+        const response = await this.#follow(request, signal);
+        if (request.accept(response)) return response;
+        retryAfter = response.headers.get("retry-after");
+        failure = await this.#refusal(request, response);
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        failure = error;
+      }
+      const delayMs = failure.retryable
+        ? retryDelayMs({
+            attempt,
+            maxRetries: request.maxRetries ?? this.options.maxRetries,
+            retryAfter,
+            now: timer.now(),
+            random: timer.random(),
+          })
+        : undefined;
+      if (delayMs === undefined) throw failure;
+      const url = redactUrl(request.url);
+      onEvent?.({ v: 1, type: "retry", method: request.method, url, delayMs, reason: failure.message });
+      await sleep(timer, delayMs, signal);
+    }
+  }
+
+  /** What is known of an exchange, for errors. */
+  contextOf(request: Pick<ClientRequest, "method">, response: ClientResponse): RegistryErrorContext {
+    return { status: response.status, method: request.method, url: redactUrl(response.location) };
+  }
+
+  async #refusal(request: ClientRequest, response: ClientResponse): Promise<RegistryError> {
+    const { status } = response;
+    // docker-registry announces the whole blob's length with a 416 and closes the connection after 33 bytes.
+    if (status === 416) void response.body?.cancel().catch(() => {});
+    const details = status === 416 ? [] : parseErrorBody(await readPrefix(response.body, MAX_ERROR_BODY));
+    const refused = (status === 401 || status === 403) && !response.foreign;
+    return statusError({
+      action: request.action,
+      target: request.target,
+      status,
+      method: request.method,
+      url: redactUrl(response.location),
+      host: response.location.host,
+      details,
+      hint: refused ? await this.#authorizer.explain() : undefined,
+    });
+  }
+
+  /** One request through challenges and redirects. */
+  async #follow(request: ClientRequest, signal: AbortSignal | undefined): Promise<ClientResponse> {
+    const { transport, origin, limits, timer, userAgent, onEvent } = this.options;
+    const base = { "user-agent": userAgent, "accept-encoding": "identity", ...request.headers };
+    let url = request.url;
+    // Once a chain has left the registry, it gets no Authorization field any more, even if it comes back.
+    let foreign = url.origin !== origin.origin;
+    let answered = false;
+    for (let hops = 0; ;) {
+      const authorization = foreign ? undefined : await this.#authorizer.header(request.scopes, signal);
+      const headers = hops > 0 && foreign ? crossOriginHeaders(base) : base;
+      const shown = redactUrl(url);
+      onEvent?.({ v: 1, type: "request", method: request.method, url: shown });
+      const received = await exchange(
+        transport,
+        {
+          method: request.method,
+          url: url.href,
+          headers: authorization === undefined ? headers : { ...headers, authorization },
+          ...(request.body === undefined ? {} : { body: request.body }),
+        },
+        limits,
+        timer,
+        signal,
+      );
+      onEvent?.({ v: 1, type: "response", method: request.method, url: shown, status: received.status });
+      const response: ClientResponse = { ...received, location: url, foreign };
+      if (received.status === 401 && !foreign && !answered) {
+        answered = true;
+        const challenge = received.headers.get("www-authenticate");
+        if (await this.#authorizer.answer(challenge, request.scopes, authorization)) {
+          void drainBody(received.body);
+          continue;
+        }
+      }
+      const location = received.headers.get("location");
+      if (!isRedirect(received.status) || location === null) return response;
+      void drainBody(received.body);
+      const next = mayContact(url, location, "redirect");
+      const fail = (what: string): never => {
+        throw new RegistryError(
+          "ERR_REGISTRY_REDIRECT",
+          `Cannot ${request.action}: ${what}`,
+          this.contextOf(request, response),
+        );
+      };
+      if (++hops > MAX_REDIRECTS) fail(`there are more than ${MAX_REDIRECTS} redirects, the last from ${url.host}`);
+      const leaves = next.origin !== url.origin;
+      const reads = request.method === "GET" || request.method === "HEAD";
+      // 301, 302 and 303 may turn a write into a GET, which is not what was asked for.
+      if (!reads && (leaves || (received.status !== 307 && received.status !== 308)))
+        fail(`${url.host} redirects a ${request.method} to ${printable(next.host, 100)}`);
+      onEvent?.({ v: 1, type: "redirect", from: shown, to: redactUrl(next) });
+      foreign ||= leaves;
+      url = next;
+    }
+  }
+}

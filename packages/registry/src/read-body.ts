@@ -1,0 +1,78 @@
+import { RegistryError, type RegistryErrorContext } from "./errors.ts";
+
+/** Takes chunks until the body ends or `take` has had enough; then lets go of it. */
+async function readWhile(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => boolean): Promise<void> {
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    if (!take(value)) {
+      await reader.cancel().catch(() => {});
+      return;
+    }
+  }
+}
+
+function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/**
+ * A whole body of at most `limit` bytes.
+ *
+ * @param what Names the body in the message.
+ * @throws {RegistryError} `ERR_REGISTRY_TOO_LARGE` past the limit.
+ */
+export async function readBody(
+  body: ReadableStream<Uint8Array> | null,
+  limit: number,
+  what: string,
+  context: RegistryErrorContext,
+): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  await readWhile(body, (chunk) => {
+    size += chunk.length;
+    if (size <= limit) chunks.push(chunk);
+    return size <= limit;
+  });
+  if (size > limit)
+    throw new RegistryError("ERR_REGISTRY_TOO_LARGE", `Cannot read ${what}: it is longer than ${limit} bytes`, context);
+  return concat(chunks, size);
+}
+
+/** The first bytes of a body, `limit` at most. Empty or less where the body breaks. Never fails. */
+export async function readPrefix(body: ReadableStream<Uint8Array> | null, limit: number): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    await readWhile(body, (chunk) => {
+      const piece = chunk.subarray(0, limit - size);
+      chunks.push(piece);
+      size += piece.length;
+      return size < limit;
+    });
+  } catch {
+    // What came says why the request failed; that the rest did not come is less to know.
+  }
+  return concat(chunks, size);
+}
+
+/** Reads a body's last few bytes, so that its connection can be used again, or cancels it where there is more. Never fails. */
+export async function drainBody(body: ReadableStream<Uint8Array> | null, limit: number = 16 * 1024): Promise<void> {
+  if (body === null || body.locked) return;
+  let size = 0;
+  try {
+    await readWhile(body, (chunk) => (size += chunk.length) <= limit);
+  } catch {
+    // Nobody waits for these bytes.
+  }
+}

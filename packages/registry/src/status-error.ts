@@ -1,0 +1,69 @@
+import { RegistryError, type RegistryErrorCode, type RegistryErrorDetail } from "./errors.ts";
+import { printable } from "./redact.ts";
+import { isRetryableStatus } from "./retry.ts";
+
+/** A response that is not what was hoped for. */
+export interface Refusal {
+  /** What was being done: `fetch manifest of host/name:tag`. */
+  readonly action: string;
+  /** What is not there where the status is 404. */
+  readonly target: "manifest" | "blob" | "upload" | "repository";
+  /** HTTP status. */
+  readonly status: number;
+  /** HTTP method. */
+  readonly method: string;
+  /** Redacted URL. */
+  readonly url: string;
+  /** Host that answered. */
+  readonly host: string;
+  /** The registry's own errors. */
+  readonly details: readonly RegistryErrorDetail[];
+  /** What else is known, for the end of the message. */
+  readonly hint?: string | undefined;
+}
+
+/** The error for a refusal: coded by what the registry says, or else by its status. */
+export function statusError(refusal: Refusal): RegistryError {
+  const { status, method, url, details, action, host, hint } = refusal;
+  const said = details
+    .slice(0, 3)
+    .map(({ code, message }) => printable([code, message].filter((part) => part !== "").join(": ")))
+    .join("; ");
+  const message = `Cannot ${action}: ${host} answers ${status}${said === "" ? wordsOf(status) : ` (${said})`}`;
+  return new RegistryError(codeOf(refusal), hint === undefined ? message : `${message}; ${hint}`, {
+    status,
+    method,
+    url,
+    details,
+    retryable: isRetryableStatus(status),
+  });
+}
+
+function wordsOf(status: number): string {
+  const words: Record<number, string> = {
+    401: "not logged in",
+    403: "not allowed",
+    404: "not there",
+    405: "not supported",
+    429: "too many requests",
+  };
+  return words[status] === undefined ? "" : ` (${words[status]})`;
+}
+
+function codeOf({ status, details, target }: Refusal): RegistryErrorCode {
+  if (status === 401) return "ERR_REGISTRY_UNAUTHORIZED";
+  if (status === 403) return "ERR_REGISTRY_DENIED";
+  if (status === 429) return "ERR_REGISTRY_RATE_LIMITED";
+  if (status !== 404) return "ERR_REGISTRY_STATUS";
+  if (details.some(({ code }) => code === "NAME_UNKNOWN")) return "ERR_REGISTRY_REPOSITORY_UNKNOWN";
+  switch (target) {
+    case "manifest":
+      return "ERR_REGISTRY_MANIFEST_UNKNOWN";
+    case "blob":
+      return "ERR_REGISTRY_BLOB_UNKNOWN";
+    case "upload":
+      return "ERR_REGISTRY_UPLOAD_UNKNOWN";
+    case "repository":
+      return "ERR_REGISTRY_REPOSITORY_UNKNOWN";
+  }
+}
