@@ -1,1 +1,37 @@
-export {};
+/**
+ * Reads files of a remote image without pulling it: spans to verified bytes to files. {@linkcode openImage} opens a whole image with its
+ * layers merged, {@linkcode openLayer} one layer. Both meet a registry, a directory or memory at the ports of `@socikit/oci`.
+ *
+ * @module
+ */
+export { LAZY_ERROR_CODES, LazyReadError, type LazyErrorCode } from "./errors.ts";
+export type { LazyEvent } from "./events.ts";
+export {
+  DEFAULT_ZTOC_BYTES,
+  openImage,
+  type ImagePorts,
+  type LazyImage,
+  type OpenImageOptions,
+} from "./open-image.ts";
+export { openLayer, DEFAULT_CONCURRENCY, type LayerOptions, type LayerPorts } from "./open-layer.ts";
+export { DEFAULT_WHOLE_LAYER_BYTES, openWholeLayer, type WholeLayerOptions } from "./whole-layer.ts";
+export type { LazyLayer } from "./lazy-layer.ts";
+export type { Attributes, FileTree, OpenFile } from "./file-tree.ts";
+export { createImageTree, type ImageTree } from "./image-tree.ts";
+export { MAX_TREE_ENTRIES, MergedTree, type RefusedEntry } from "./merged-tree.ts";
+export {
+  createPathReader,
+  MAX_SYMLINKS,
+  type FileInfo,
+  type ListOptions,
+  type PathReader,
+  type ReadFileOptions,
+} from "./image-paths.ts";
+export { entryPath, MAX_PATH_BYTES, MAX_PATH_DEPTH, whiteoutOf, type Whiteout } from "./entry-path.ts";
+export { EntryContents, MAX_HEADER_BYTES, MAX_READ_BYTES } from "./entry-content.ts";
+export { createPieceCache, DEFAULT_CACHE_BYTES, type PieceCache, type TrustTier } from "./piece-cache.ts";
+export { coalesce, planRead, type PieceFetch, type PieceRead } from "./plan.ts";
+export { DEFAULT_HELD_BYTES, DEFAULT_REQUEST_BYTES } from "./piece-loader.ts";
+export { FetchQueue } from "./fetch-queue.ts";
+export { plainDecoder } from "./plain-decoder.ts";
+export { windowMatches } from "./window.ts";

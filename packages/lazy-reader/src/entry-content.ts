@@ -1,0 +1,177 @@
+import { toDisplay, type ByteString, type ReadOptions } from "@socikit/oci";
+import { compareTarHeader, type TocEntry } from "@socikit/ztoc";
+import { LazyReadError } from "./errors.ts";
+import type { OpenFile } from "./file-tree.ts";
+import type { LazyLayer } from "./lazy-layer.ts";
+
+/** Header blocks of one entry that are read to verify it: a PAX record and both GNU long names, 1 MiB each, with room. */
+export const MAX_HEADER_BYTES: number = 4 * 1024 * 1024;
+/** Content between a header and the bytes wanted that is read through rather than asked for around. */
+const SAME_READ_BYTES = 64 * 1024;
+/** Most bytes that one positioned read returns: what a caller that asks for more gets in one array is its own file's size. */
+export const MAX_READ_BYTES: number = 1024 * 1024 * 1024;
+
+/** Reads the contents of a layer's entries, each after its tar header has been compared with the table of contents. */
+export class EntryContents {
+  readonly #layer: LazyLayer;
+  readonly #verified = new Set<number>();
+
+  constructor(layer: LazyLayer) {
+    this.#layer = layer;
+  }
+
+  /**
+   * Opens an entry's content. Nothing is fetched.
+   *
+   * @throws {LazyReadError} `ERR_LAZY_ENTRY_REFUSED` where what the table of contents says of it cannot be, or its content is not what
+   * a reader would see (sparse files).
+   */
+  open(entry: number): OpenFile {
+    const meta = this.#layer.toc.at(entry)!;
+    this.#refuseOdd(meta);
+    const size = meta.uncompressedSize;
+    const chunks = (start: number, end: number, options?: ReadOptions): AsyncIterable<Uint8Array> =>
+      this.#chunks(entry, meta, Math.min(start, size), Math.min(end, size), options);
+    return {
+      chunks(start, end, options) {
+        checkRange(start, end);
+        return chunks(start, end, options);
+      },
+      async read(offset, length, options) {
+        checkRange(offset, offset + length);
+        const wanted = Math.min(offset + length, size) - Math.min(offset, size);
+        if (wanted > MAX_READ_BYTES)
+          throw new LazyReadError(
+            "ERR_LAZY_FILE_TOO_LARGE",
+            `Cannot read "${toDisplay(meta.name)}" into memory: ${wanted} bytes are more than ${MAX_READ_BYTES}; stream it, or read a range of it`,
+          );
+        return concat(chunks(offset, offset + length, options));
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #refuseOdd(meta: TocEntry): void {
+    const { uncompressedOffset: start, uncompressedSize: size, headerOffset, paxRecords } = meta;
+    const refuse = (what: string): LazyReadError =>
+      new LazyReadError(
+        "ERR_LAZY_ENTRY_REFUSED",
+        `Cannot open "${toDisplay(meta.name)}" of layer ${this.#layer.layer.digest}: ${what}`,
+      );
+    if (isSparse(paxRecords)) throw refuse("it is a sparse file, whose content a table of contents cannot locate");
+    if (!(size >= 0) || !Number.isSafeInteger(start + size) || !this.#layer.contains({ start, end: start + size }))
+      throw refuse(`the index says it ends at byte ${start + size}, past the end of the layer`);
+    if (this.#layer.derived) return;
+    if (headerOffset > start) throw refuse("the index contradicts itself about where its header is");
+    if (start - headerOffset > MAX_HEADER_BYTES)
+      throw refuse(`the index says its header has ${start - headerOffset} bytes, more than ${MAX_HEADER_BYTES}`);
+    if (!this.#layer.contains({ start: headerOffset, end: start })) throw refuse("its header is outside the layer");
+  }
+
+  async *#chunks(
+    entry: number,
+    meta: TocEntry,
+    start: number,
+    end: number,
+    options?: ReadOptions,
+  ): AsyncIterable<Uint8Array> {
+    const at = meta.uncompressedOffset;
+    const content = { start: at + start, end: at + Math.max(start, end) };
+    if (this.#layer.derived || this.#verified.has(entry)) {
+      yield* this.#layer.chunks(content, options);
+      return;
+    }
+    const header = { start: meta.headerOffset, end: at };
+    if (start > SAME_READ_BYTES) {
+      yield* this.#verifiedBeside(entry, meta, content, options);
+      return;
+    }
+    // The header lies before the content: one read, most often of one span, brings both.
+    const until = content.start < content.end ? content.end : header.end;
+    const headerBytes = new Uint8Array(header.end - header.start);
+    let position = header.start;
+    for await (const chunk of this.#layer.chunks({ start: header.start, end: until }, options)) {
+      const ofHeader = Math.min(chunk.length, Math.max(0, header.end - position));
+      if (ofHeader > 0) {
+        headerBytes.set(chunk.subarray(0, ofHeader), position - header.start);
+        if (position + ofHeader === header.end) this.#verify(entry, meta, headerBytes);
+      }
+      const from = Math.max(0, content.start - position);
+      position += chunk.length;
+      if (from < chunk.length) yield from === 0 ? chunk : chunk.slice(from);
+    }
+    // A header of no bytes is an index that contradicts itself; no tar has one.
+    if (headerBytes.length === 0) this.#verify(entry, meta, headerBytes);
+  }
+
+  /** Fetches a header and content far behind it at the same time, and lets no content out before the header has been seen. */
+  async *#verifiedBeside(
+    entry: number,
+    meta: TocEntry,
+    content: { readonly start: number; readonly end: number },
+    options?: ReadOptions,
+  ): AsyncIterable<Uint8Array> {
+    const leaving = new AbortController();
+    const onAbort = (): void => leaving.abort(options?.signal?.reason);
+    options?.signal?.throwIfAborted();
+    options?.signal?.addEventListener("abort", onAbort, { once: true });
+    const scoped: ReadOptions = { ...options, signal: leaving.signal };
+    try {
+      const chunks = this.#layer.chunks(content, scoped)[Symbol.asyncIterator]();
+      const first = chunks.next();
+      first.catch(() => {});
+      this.#verify(
+        entry,
+        meta,
+        await concat(this.#layer.chunks({ start: meta.headerOffset, end: meta.uncompressedOffset }, scoped)),
+      );
+      for (let next = await first; !next.done; next = await chunks.next()) yield next.value;
+    } finally {
+      options?.signal?.removeEventListener("abort", onAbort);
+      leaving.abort();
+    }
+  }
+
+  #verify(entry: number, meta: TocEntry, header: Uint8Array): void {
+    const difference = compareTarHeader(meta, header);
+    if (difference !== undefined)
+      throw new LazyReadError(
+        "ERR_LAZY_HEADER_MISMATCH",
+        `Cannot read "${toDisplay(meta.name)}" of layer ${this.#layer.layer.digest}: its tar header is not what the index says: ${difference}`,
+      );
+    this.#verified.add(entry);
+  }
+}
+
+/** All bytes of some chunks, in one array. */
+export async function concat(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    all.push(chunk);
+    size += chunk.length;
+  }
+  if (all.length === 1) return all[0]!;
+  const joined = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of all) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
+}
+
+function checkRange(start: number, end: number): void {
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start)
+    throw new RangeError(`Cannot read file: [${start}, ${end}) is not a range of bytes`);
+}
+
+/** Whether Go's tar reader, and so the table of contents, takes the entry as sparse (spec section 6.5). */
+function isSparse(pax: ReadonlyMap<ByteString, ByteString>): boolean {
+  if (pax.size === 0) return false;
+  // The keys are ASCII, which is its own ByteString.
+  const record = (key: string): string => pax.get(`GNU.sparse.${key}` as ByteString) ?? "";
+  const version = `${record("major")}.${record("minor")}`;
+  if (version === "0.0" || version === "0.1" || version === "1.0") return true;
+  return version === "." && record("map") !== "";
+}
