@@ -1,5 +1,5 @@
-// Runs the first ```js block of README.md and of each package's README.md, as its reader would: as a module, on the built packages, without
-// arguments. Each must exit with 0 and print something. A block is run from a folder inside its package, so that it resolves what its reader's would.
+// Runs the first ```js block of each package's README.md, as its reader would: as a module, on the built packages, without arguments. Each must
+// exit with 0 and print something. It is run from a folder inside its package, so that it resolves what its reader's would.
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -19,7 +19,7 @@ function report(name, problem) {
 }
 
 // One after the other: each is short, and their output stays readable.
-for (const folder of [".", ...Object.values(PACKAGES).map((rule) => rule.folder)]) {
+for (const { folder } of Object.values(PACKAGES)) {
   const readme = join(root, folder, "README.md");
   const name = join(folder, "README.md");
   const block = existsSync(readme) ? /^```js\n([\s\S]*?)^```$/m.exec(readFileSync(readme, "utf8")) : null;
@@ -27,8 +27,7 @@ for (const folder of [".", ...Object.values(PACKAGES).map((rule) => rule.folder)
     report(name, "has no ```js example");
     continue;
   }
-  // The examples of the root README import packages as a user's project does, so they run where all are linked.
-  const place = mkdtempSync(join(root, folder === "." ? "packages/cli" : folder, ".readme-example-"));
+  const place = mkdtempSync(join(root, folder, ".readme-example-"));
   try {
     const file = join(place, "example.mjs");
     writeFileSync(file, block[1]);
