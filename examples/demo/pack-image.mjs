@@ -133,11 +133,15 @@ function byName(entries) {
  *
  * @param {readonly (readonly TarEntry[])[]} plan
  * @param {import("@socikit/oci").BlobWriter & import("@socikit/oci").ManifestWriter} target
- * @param {{ tag: string, platform: import("@socikit/oci").Platform, onProgress?: (layer: number, input: number) => void }} options
+ * @param {{ tag: string, platform: import("@socikit/oci").Platform, signal?: AbortSignal, onProgress?: (layer: number, input: number) => void, onPacked?: (layer: number, blob: { size: number }) => void }} options
  */
-export async function packImage(plan, target, { tag, platform, onProgress }) {
+export async function packImage(plan, target, { tag, platform, signal, onProgress, onPacked }) {
   const packed = await Promise.all(
-    plan.map((entries, i) => packLayer(entries, target, (input) => onProgress?.(i, input))),
+    plan.map(async (entries, i) => {
+      const result = await packLayer(entries, target, signal, (input) => onProgress?.(i, input));
+      onPacked?.(i, result.layer);
+      return result;
+    }),
   );
   const config = encodeGoJson({
     architecture: platform.architecture,
@@ -156,7 +160,7 @@ export async function packImage(plan, target, { tag, platform, onProgress }) {
   return { descriptor, layers: packed.map(({ layer }) => layer) };
 }
 
-async function packLayer(entries, target, onInput) {
+async function packLayer(entries, target, signal, onInput) {
   const diffHash = createHash("sha256");
   let input = 0;
   async function* counted() {
@@ -168,7 +172,7 @@ async function packLayer(entries, target, onInput) {
   }
   // Level 6 is what image builders use. zlib works on other threads: the layers are packed side by side.
   const gzip = createGzip({ level: 6, chunkSize: 256 * 1024 });
-  const [blob] = await Promise.all([pushBlob(target, gzip), pipeline(Readable.from(counted()), gzip)]);
+  const [blob] = await Promise.all([pushBlob(target, gzip), pipeline(Readable.from(counted()), gzip, { signal })]);
   return { layer: { ...blob, mediaType: OCI_LAYER_GZIP }, diffId: `sha256:${diffHash.digest("hex")}` };
 }
 

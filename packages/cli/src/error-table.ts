@@ -3,7 +3,7 @@ import type { InflateErrorCode } from "@socikit/inflate";
 import type { LazyErrorCode } from "@socikit/lazy-reader";
 import type { OciErrorCode } from "@socikit/oci";
 import type { RegistryErrorCode } from "@socikit/registry";
-import type { SociErrorCode } from "@socikit/soci-index";
+import type { SociIndexErrorCode } from "@socikit/soci-index";
 import type { ZtocErrorCode } from "@socikit/ztoc";
 import type { CliErrorCode } from "./errors.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-codes.ts";
@@ -23,7 +23,7 @@ type KnownCode =
   | LazyErrorCode
   | OciErrorCode
   | RegistryErrorCode
-  | SociErrorCode
+  | SociIndexErrorCode
   | ZtocErrorCode;
 
 const { failed, usage, notFound, notAllowed, verification, nothingToIndex, interrupted } = EXIT_CODES;
@@ -125,7 +125,8 @@ export const ERROR_TABLE: Readonly<Record<KnownCode, ErrorRow>> = {
   ERR_INFLATE_CHECKSUM: { exit: verification, hint: LAYER_DAMAGED },
   ERR_INFLATE_TRUNCATED: { exit: verification, hint: CUT_OFF },
   ERR_INFLATE_TRAILING_BYTES: { exit: verification, hint: LAYER_DAMAGED },
-  ERR_INFLATE_ABORTED_INSTANCE: { exit: failed },
+  ERR_INFLATE_ABORTED_INSTANCE: { exit: failed, hint: "this is a fault of socikit: please report it" },
+  ERR_INFLATE_FOREIGN_MODULE: { exit: failed, hint: "this is a fault of socikit: please report it" },
 
   // ztoc: reading one
   ERR_ZTOC_MALFORMED: { exit: verification, hint: "check that the file is a zTOC; else " + ZTOC_DAMAGED },
@@ -156,6 +157,27 @@ export const ERROR_TABLE: Readonly<Record<KnownCode, ErrorRow>> = {
   ERR_ZTOC_TAR_SPARSE_MAP_TOO_LONG: { exit: verification, hint: LAYER_DAMAGED },
   ERR_ZTOC_TAR_ENTRY_TYPE: { exit: failed, hint: "the layer has an entry that no zTOC can hold: pack it anew without" },
   ERR_ZTOC_SPAN_SIZE: { exit: usage, hint: SPAN_SIZE },
+  // soci-index
+  ERR_SOCI_INDEX_MALFORMED: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_SOCI_INDEX_UNKNOWN_VERSION: { exit: failed, hint: "it was built by a newer tool" },
+  ERR_SOCI_INDEX_TOO_LARGE: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_SOCI_NOT_AN_IMAGE: { exit: usage, hint: "check that the name is an image's, not another artifact's" },
+  ERR_SOCI_UNKNOWN_LAYER_TYPE: { exit: failed, hint: "only images whose layers are tar archives can be indexed" },
+  ERR_SOCI_LAYER_FAILED: { exit: failed, hint: LAYER_DAMAGED },
+  ERR_SOCI_NOTHING_TO_INDEX: {
+    exit: nothingToIndex,
+    hint: "an image of small layers is as quick to pull; to index it all the same: {line} --min-layer-size 0",
+  },
+
+  // finch-config
+  ERR_FINCH_CONFIG_SYNTAX: { exit: failed, hint: "correct the file at that place: Finch cannot read it either" },
+  ERR_FINCH_CONFIG_VALUE: { exit: failed, hint: "correct the file at that place: Finch cannot read it either" },
+  ERR_FINCH_CONFIG_TOO_LARGE: { exit: failed, hint: "check that it is the right file: --file PATH" },
+  ERR_FINCH_CONFIG_NOT_EDITABLE: {
+    exit: failed,
+    hint: "write it yourself: snapshotters, and below it - soci as the first of the list",
+  },
+
   // lazy-reader
   ERR_LAZY_NOT_FOUND: { exit: notFound, hint: "look what is there: socikit ls IMAGE DIRECTORY" },
   ERR_LAZY_NOT_A_FILE: { exit: usage, hint: "list it: socikit ls IMAGE PATH" },
@@ -190,7 +212,7 @@ export const ERROR_TABLE: Readonly<Record<KnownCode, ErrorRow>> = {
   ERR_LAZY_NO_INDEX: { exit: notFound, hint: "make one: socikit create IMAGE" },
   ERR_LAZY_NOT_AN_IMAGE: { exit: usage, hint: "check that the name is an image's, not another artifact's" },
   ERR_LAZY_CLOSED: { exit: failed },
-} as unknown as Readonly<Record<KnownCode, ErrorRow>>;
+};
 
 /** Codes of the host, https://nodejs.org/api/errors.html#common-system-errors, and of its HTTP client. */
 const HOST_ROWS: Readonly<Record<string, ErrorRow>> = {

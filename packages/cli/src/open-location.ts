@@ -67,6 +67,6 @@ async function openLayout(
     });
   const { openLayoutDirectory } = await import("@socikit/registry/node");
   const store = await openLayoutDirectory(location.directory, { create });
-  const target = location.digest ?? location.tag ?? (await store.soleImage()).digest;
+  const target = location.digest ?? location.tag ?? (await store.onlyImage({ signal: io.signal })).digest;
   return { text: formatLocation(location), store, target };
 }

@@ -90,10 +90,15 @@ test("createProgress() redraws its rows on a terminal and leaves them at the end
 /** What a terminal shows after some output: cursor-up and clear-below are all that is used. */
 function replay(text: string): readonly string[] {
   const lines: string[] = [];
-  for (const part of text.split(/(\u001b\[\d+A\u001b\[J|\n)/)) {
-    const up = /^\u001b\[(\d+)A/.exec(part);
+  for (const part of text.replaceAll("\u001b[J", "").split("\u001b[")) {
+    const up = /^([0-9]+)A/.exec(part);
     if (up !== null) lines.length -= Number(up[1]);
-    else if (part !== "\n" && part !== "") lines.push(part);
+    lines.push(
+      ...part
+        .slice(up?.[0].length ?? 0)
+        .split("\n")
+        .filter((line) => line !== ""),
+    );
   }
   return lines;
 }

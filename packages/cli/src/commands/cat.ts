@@ -11,8 +11,7 @@ export const cat: CommandRun = async (invocation, io) => {
     const { signal } = io;
     // One after the other: the output has their order.
     for (const path of invocation.argumentList("PATH")) {
-      const wanted =
-        range === undefined ? undefined : rangeWithin(range, await image.stat(path, { signal, follow: true }));
+      const wanted = range === undefined ? undefined : rangeWithin(range, await image.resolve(path, { signal }));
       const stream = image.stream(path, { signal, ...(wanted === undefined ? {} : { range: wanted }) });
       for await (const chunk of chunksOf(stream, signal)) await io.stdout.write(chunk);
     }

@@ -17,7 +17,8 @@ export const ls: CommandRun = async (invocation, io) => {
   const long = invocation.flag("long");
   const colours = coloursFor(wantsColours(io.stdout.isTTY, io.env));
   await withImage(invocation, io, async (image) => {
-    const asked = await image.stat(path, { signal: io.signal });
+    // As `ls` does: a symbolic link to a directory is entered, unless the link itself is to be seen.
+    const asked = await (long ? image.stat(path, { signal: io.signal }) : image.resolve(path, { signal: io.signal }));
     const files = asked.type === "directory" ? image.list(path, { recursive, signal: io.signal }) : single(asked);
     const out = new BatchWriter(io.stdout);
     let first = true;
