@@ -1,0 +1,16 @@
+/**
+ * Builds zTOCs: one pass over a layer, with one inflation for any number of consumers, byte for byte what the reference
+ * implementation writes.
+ *
+ * @module
+ */
+export { BUILD_WARNING_CODES, type BuildWarning, type BuildWarningCode } from "./build-warning.ts";
+export { buildZtoc, type BuildOptions } from "./build-ztoc.ts";
+export { LayerScan, type LayerConsumer, type LayerScanOptions } from "./layer-scan.ts";
+export {
+  DEFAULT_BUILD_TOOL_IDENTIFIER,
+  DEFAULT_SPAN_SIZE,
+  ZtocBuilder,
+  type ZtocBuild,
+  type ZtocBuilderOptions,
+} from "./ztoc-builder.ts";

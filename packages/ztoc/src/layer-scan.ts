@@ -1,0 +1,134 @@
+import type { BlockBoundary, GzipScan, Inflate } from "@socikit/inflate";
+import { ZtocError, type ZtocErrorCode } from "./errors.ts";
+import type { CompressionAlgorithm } from "./ztoc.ts";
+
+/** Takes part in a {@linkcode LayerScan}. Calls are synchronous, and an error that one throws ends the scan. */
+export interface LayerConsumer {
+  /**
+   * Bytes of the layer as they are, after the output and the blocks that they complete. Valid during the call only.
+   *
+   * @param at Offset of the first byte in the layer.
+   */
+  compressed?(bytes: Uint8Array, at: number): void;
+  /**
+   * Bytes of the tar stream. Valid during the call only.
+   *
+   * @param at Offset of the first byte in the uncompressed stream.
+   */
+  output?(bytes: Uint8Array, at: number): void;
+  /**
+   * A block boundary of a gzip layer, after all output before it. `window` copies the 32,768 bytes of output before the
+   * boundary; call it during the call only.
+   */
+  block?(boundary: BlockBoundary, window: () => Uint8Array): void;
+  /** Least uncompressed offset at which boundaries are wanted; asked again after each. All are, where it is left out. */
+  nextBlock?(): number;
+  /** The layer has ended, and its compression is sound. */
+  end?(): void;
+}
+
+/** Options for {@linkcode LayerScan}. */
+export interface LayerScanOptions {
+  /** How the layer is compressed. */
+  readonly compression: CompressionAlgorithm;
+  /** The decoder, which a gzip layer needs: see `loadInflate` of `@socikit/inflate`. */
+  readonly inflate?: Inflate | undefined;
+}
+
+/**
+ * One pass over a layer, and one inflation, for any number of consumers. A zTOC builder is one; so is whatever wants the
+ * digests, the files or the blocks of the same pass.
+ */
+export class LayerScan {
+  readonly #consumers: readonly LayerConsumer[];
+  readonly #scan: GzipScan | undefined;
+  #position = 0;
+  #ended = false;
+
+  /** @throws {TypeError} for a gzip layer without a decoder. */
+  constructor(options: LayerScanOptions, consumers: readonly LayerConsumer[]) {
+    this.#consumers = consumers;
+    if (options.compression !== "gzip") return;
+    if (options.inflate === undefined) throw new TypeError("Cannot scan a gzip layer: there is no decoder");
+    // zlib's automatic detection takes zlib members too, and the reference has it on (spec section 3.4).
+    this.#scan = options.inflate.scanGzip(gzipSink(consumers), { zlibMembers: true });
+  }
+
+  /**
+   * Takes the next bytes of the layer, which are not kept.
+   *
+   * @throws {ZtocError} `ERR_ZTOC_GZIP_HEADER`, `ERR_ZTOC_GZIP_DATA`, `ERR_ZTOC_GZIP_CHECKSUM` or
+   * `ERR_ZTOC_GZIP_TRAILING_BYTES` for a gzip layer that is damaged.
+   */
+  push(compressed: Uint8Array): void {
+    if (this.#ended) throw new TypeError("Cannot scan layer: it has ended");
+    const at = this.#position;
+    this.#position += compressed.length;
+    if (this.#scan === undefined) {
+      for (const consumer of this.#consumers) consumer.output?.(compressed, at);
+    } else {
+      const scan = this.#scan;
+      this.#run(() => scan.push(compressed));
+    }
+    for (const consumer of this.#consumers) consumer.compressed?.(compressed, at);
+  }
+
+  /** Ends the layer. @throws {ZtocError} as `push`, and `ERR_ZTOC_GZIP_TRUNCATED` or `ERR_ZTOC_GZIP_EMPTY`. */
+  finish(): void {
+    if (this.#ended) throw new TypeError("Cannot scan layer: it has ended");
+    const scan = this.#scan;
+    if (scan !== undefined) this.#run(() => scan.finish());
+    this.#ended = true;
+    for (const consumer of this.#consumers) consumer.end?.();
+  }
+
+  /** Gives the decoder back. Needed where the scan is given up; harmless after its end. */
+  close(): void {
+    this.#ended = true;
+    this.#scan?.close();
+  }
+
+  #run(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#ended = true;
+      throw gzipError(error, this.#position);
+    }
+  }
+}
+
+/** One sink for all: boundaries go to those who want them at that place. */
+function gzipSink(consumers: readonly LayerConsumer[]): Parameters<Inflate["scanGzip"]>[0] {
+  const receivers = consumers.filter((consumer) => consumer.block !== undefined);
+  const wanted = (consumer: LayerConsumer): number => consumer.nextBlock?.() ?? 0;
+  return {
+    output(bytes, at) {
+      for (const consumer of consumers) consumer.output?.(bytes, at);
+    },
+    block(boundary, window) {
+      for (const consumer of receivers)
+        if (boundary.uncompressed >= wanted(consumer)) consumer.block?.(boundary, window);
+    },
+    nextBlock: () => receivers.reduce((least, consumer) => Math.min(least, wanted(consumer)), Infinity),
+  };
+}
+
+const GZIP_CODES: ReadonlyMap<string, ZtocErrorCode> = new Map([
+  ["ERR_INFLATE_HEADER", "ERR_ZTOC_GZIP_HEADER"],
+  ["ERR_INFLATE_DATA", "ERR_ZTOC_GZIP_DATA"],
+  ["ERR_INFLATE_CHECKSUM", "ERR_ZTOC_GZIP_CHECKSUM"],
+  ["ERR_INFLATE_TRUNCATED", "ERR_ZTOC_GZIP_TRUNCATED"],
+  ["ERR_INFLATE_TRAILING_BYTES", "ERR_ZTOC_GZIP_TRAILING_BYTES"],
+]);
+
+/** The reference has one error for all of these: zlib's −3. A code tells whether the decoder made it, in any realm. */
+function gzipError(error: unknown, size: number): unknown {
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  const code = size === 0 ? "ERR_ZTOC_GZIP_EMPTY" : GZIP_CODES.get(String(error.code));
+  if (code === undefined) return error;
+  const found = size === 0 ? "the layer is empty" : error.message.replace(/^Cannot inflate: /, "");
+  return new ZtocError(code, `Cannot index layer: could not generate gzip zinfo. gzip error: -3 (${found})`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,54 @@
+import { parseDecimal, type Int64 } from "./tar-number.ts";
+
+/** A point in time as Go's tar reader has it. */
+export interface TarTime {
+  /** Seconds since 1970. */
+  readonly seconds: Int64;
+  /** What is added to them: −999,999,999 to 999,999,999. */
+  readonly nanoseconds: number;
+}
+
+/**
+ * A PAX time: a decimal integer, then optionally `.` and digits, nine of which count. The fraction is subtracted where
+ * the text begins with `-`, so `-0.5` is half a second before 1970. `undefined` for anything else.
+ */
+export function parsePaxTime(text: string): TarTime | undefined {
+  const dot = text.indexOf(".");
+  const seconds = parseDecimal(dot < 0 ? text : text.slice(0, dot));
+  if (seconds === undefined) return undefined;
+  const fraction = dot < 0 ? "" : text.slice(dot + 1);
+  if (!/^[0-9]*$/.test(fraction)) return undefined;
+  const nanoseconds = Number(fraction.slice(0, 9).padEnd(9, "0"));
+  return { seconds, nanoseconds: text.startsWith("-") ? -nanoseconds : nanoseconds };
+}
+
+// Years 0 to 9999; others Go cannot marshal, and the reference stores "" (spec section 6.6).
+const YEAR_0 = -62_167_219_200;
+const YEAR_10000 = 253_402_300_800;
+
+/** RFC 3339 in UTC, with as many digits of the second as are not zero. Empty for years outside 0 to 9999. */
+export function formatModTime({ seconds, nanoseconds }: TarTime): string {
+  if (typeof seconds === "bigint") return "";
+  const whole = nanoseconds < 0 ? seconds - 1 : seconds;
+  if (whole < YEAR_0 || whole >= YEAR_10000) return "";
+  const fraction = String(nanoseconds < 0 ? nanoseconds + 1_000_000_000 : nanoseconds)
+    .padStart(9, "0")
+    .replace(/0+$/, "");
+  const date = new Date(whole * 1000).toISOString();
+  return `${date.slice(0, 19)}${fraction === "" ? "" : `.${fraction}`}Z`;
+}
+
+const RFC3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/;
+
+/**
+ * The time that an entry's `modTime` names, whatever its zone: whole seconds and nanoseconds after them. `undefined` where
+ * it names none; zTOCs store no time for years past 9999.
+ */
+export function parseModTime(text: string): { readonly seconds: number; readonly nanoseconds: number } | undefined {
+  const match = RFC3339.exec(text);
+  if (match === null) return undefined;
+  const [, date, fraction = "", zone] = match;
+  const seconds = Date.parse(`${date}${zone}`) / 1000;
+  if (!Number.isFinite(seconds)) return undefined;
+  return { seconds, nanoseconds: Number(fraction.slice(0, 9).padEnd(9, "0")) };
+}
