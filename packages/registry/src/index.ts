@@ -16,6 +16,8 @@ export type { CopyEvent, RegistryEvent } from "./events.ts";
 export { fetchTransport } from "./fetch-transport.ts";
 export { handlerTransport } from "./handler-transport.ts";
 export { openRepository, type RemoteRepository, type RepositoryOptions } from "./repository.ts";
+export { copyImage, type CopyOptions } from "./copy-image.ts";
+export { uploadBlob } from "./upload-blob.ts";
 export { isLoopbackHost } from "./origin.ts";
 export { redactUrl, printable } from "./redact.ts";
 export type { Timer } from "./timer.ts";

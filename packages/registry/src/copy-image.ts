@@ -1,0 +1,187 @@
+import {
+  decodeManifest,
+  encodeIndex,
+  formatPlatform,
+  isImageIndex,
+  isTag,
+  matchesPlatform,
+  OciError,
+  OCI_INDEX,
+  digestOf,
+  type BlobMounter,
+  type BlobReader,
+  type BlobWriter,
+  type Descriptor,
+  type Digest,
+  type ImageIndex,
+  type ImageManifest,
+  type ManifestReader,
+  type ManifestWriter,
+  type Platform,
+  type ReadOptions,
+  type Reference,
+} from "@socikit/oci";
+import { RegistryError } from "./errors.ts";
+import type { CopyEvent } from "./events.ts";
+import { eachConcurrently } from "./concurrently.ts";
+import { uploadBlob } from "./upload-blob.ts";
+
+/** How {@linkcode copyImage} copies. */
+export interface CopyOptions extends ReadOptions {
+  /**
+   * Platforms to copy of an image index; all without it. One alone is copied as the manifest that it is. Of several, a
+   * smaller index is made, which has another digest; what belongs to them (attestations, SOCI indexes) stays in it.
+   */
+  readonly platforms?: readonly Platform[] | undefined;
+  /** Tag that names the copy, written last. */
+  readonly tag?: string | undefined;
+  /** Blobs copied at the same time. @default {3} */
+  readonly concurrency?: number | undefined;
+  /** Hears of progress. */
+  readonly onEvent?: ((event: CopyEvent) => void) | undefined;
+}
+
+interface Node {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+interface Plan {
+  /** Children before parents; the image itself is the last. */
+  readonly manifests: readonly Node[];
+  readonly blobs: readonly Descriptor[];
+}
+
+/** Indexes inside indexes. */
+const MAX_DEPTH = 4;
+/** Manifests of one image. */
+const MAX_MANIFESTS = 10_000;
+
+/**
+ * Copies an image: blobs first, three at a time, each only where it is missing; then manifests, an index after what it
+ * names; the tag last. Whatever interrupts it leaves no manifest or tag that points at something missing. Bytes are kept,
+ * so digests are.
+ *
+ * Layers that registries do not hold (those with `urls`, of a foreign or nondistributable type) are not copied, and their
+ * URLs not followed.
+ *
+ * @returns The descriptor of what the copy's tag names.
+ * @throws {OciError} `ERR_OCI_PLATFORM_NOT_FOUND` for a platform that the image does not have.
+ */
+export async function copyImage(
+  source: ManifestReader & BlobReader & { readonly reference?: Reference },
+  target: ManifestReader &
+    ManifestWriter &
+    BlobReader &
+    BlobWriter &
+    Partial<BlobMounter> & { readonly reference?: Reference },
+  tagOrDigest: string,
+  options: CopyOptions = {},
+): Promise<Descriptor> {
+  const { tag, onEvent, signal } = options;
+  if (tag !== undefined && !isTag(tag)) throw new TypeError(`Cannot copy image: ${JSON.stringify(tag)} is not a tag`);
+  const root = await source.fetchManifest(tagOrDigest, { signal });
+  const plan = await planCopy(source, root, options);
+  const from = mountSource(source.reference, target.reference);
+  await eachConcurrently(plan.blobs, options.concurrency ?? 3, signal, async (blob, inner) => {
+    const { digest, size } = blob;
+    const skip = (reason: "present" | "mounted" | "foreign"): void =>
+      onEvent?.({ v: 1, type: "blob-skipped", digest, size, reason });
+    if (isForeign(blob)) return skip("foreign");
+    const there = await target.stat(digest, { signal: inner });
+    if (there?.size === size) return skip("present");
+    if (from !== undefined && (await target.mount?.(digest, from, { signal: inner }))) return skip("mounted");
+    onEvent?.({ v: 1, type: "blob-started", digest, size });
+    const opened = await source.open(blob, { signal: inner });
+    try {
+      const onProgress = (bytes: number): void => onEvent?.({ v: 1, type: "blob-progress", digest, size, bytes });
+      await uploadBlob(target, opened, blob, { signal: inner, onProgress });
+    } finally {
+      await opened.close?.();
+    }
+    onEvent?.({ v: 1, type: "blob-copied", digest, size });
+  });
+  for (const { descriptor, bytes } of plan.manifests) {
+    // In order: an index after what it names.
+    const pushed = await target.pushManifest(bytes, descriptor.mediaType, { signal });
+    onEvent?.({ v: 1, type: "manifest-copied", descriptor: pushed });
+  }
+  const copied = plan.manifests.at(-1)!.descriptor;
+  if (tag !== undefined) {
+    await target.tag(tag, copied, { signal });
+    onEvent?.({ v: 1, type: "tagged", tag, descriptor: copied });
+  }
+  return copied;
+}
+
+/** Everything to copy, read from the source before anything is written to the target. */
+async function planCopy(source: ManifestReader, root: Node, options: CopyOptions): Promise<Plan> {
+  const blobs = new Map<Digest, Descriptor>();
+  const manifests = new Map<Digest, Node>();
+  const visit = async (node: Node, depth: number): Promise<void> => {
+    const manifest = decodeManifest(node.bytes, node.descriptor.mediaType);
+    if (depth > MAX_DEPTH) throw tooLarge(`its indexes are nested more than ${MAX_DEPTH} deep`);
+    if (!isImageIndex(manifest)) {
+      for (const blob of [manifest.config, ...manifest.layers])
+        if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
+    } else {
+      for (const child of manifest.manifests) {
+        if (manifests.has(child.digest)) continue;
+        if (manifests.size >= MAX_MANIFESTS) throw tooLarge(`it has more than ${MAX_MANIFESTS} manifests`);
+        // One after the other: a bound on memory, and few images have many.
+        await visit(await source.fetchManifest(child, { signal: options.signal }), depth + 1);
+      }
+    }
+    manifests.set(node.descriptor.digest, node);
+  };
+  const chosen = await choose(source, root, options);
+  await visit(chosen, 0);
+  return { manifests: [...manifests.values()], blobs: [...blobs.values()] };
+}
+
+function tooLarge(what: string): RegistryError {
+  return new RegistryError("ERR_REGISTRY_TOO_LARGE", `Cannot copy image: ${what}`);
+}
+
+/** The image, or what of it the platforms leave. */
+async function choose(source: ManifestReader, root: Node, options: CopyOptions): Promise<Node> {
+  const { platforms, signal } = options;
+  if (platforms === undefined) return root;
+  const manifest: ImageIndex | ImageManifest = decodeManifest(root.bytes, root.descriptor.mediaType);
+  if (!isImageIndex(manifest)) return root;
+  const isOf = (child: Descriptor, wanted: Platform): boolean =>
+    child.platform !== undefined && child.artifactType === undefined && matchesPlatform(wanted, child.platform);
+  for (const wanted of platforms) {
+    if (manifest.manifests.some((child) => isOf(child, wanted))) continue;
+    const there = manifest.manifests.flatMap(({ platform }) =>
+      platform === undefined ? [] : [formatPlatform(platform)],
+    );
+    throw new OciError(
+      "ERR_OCI_PLATFORM_NOT_FOUND",
+      `Cannot copy image: it has no ${formatPlatform(wanted)}; it has ${there.length === 0 ? "no platforms" : there.join(", ")}`,
+    );
+  }
+  const images = new Set(manifest.manifests.filter((child) => platforms.some((wanted) => isOf(child, wanted))));
+  const digests = new Set<string>([...images].map(({ digest }) => digest));
+  // Attestations and SOCI indexes name the manifest that they belong to in an annotation.
+  const belongs = (child: Descriptor): boolean =>
+    Object.values(child.annotations ?? {}).some((value) => digests.has(value));
+  const kept = manifest.manifests.filter((child) => images.has(child) || belongs(child));
+  if (kept.length === manifest.manifests.length) return root;
+  if (kept.length === 1) return source.fetchManifest(kept[0]!, { signal });
+  const bytes = encodeIndex({ ...manifest, manifests: kept });
+  return {
+    descriptor: { mediaType: manifest.mediaType ?? OCI_INDEX, digest: digestOf(bytes), size: bytes.length },
+    bytes,
+  };
+}
+
+/** The repository to mount from: another one of the same registry. */
+function mountSource(source: Reference | undefined, target: Reference | undefined): string | undefined {
+  if (source === undefined || target === undefined || source.registry !== target.registry) return undefined;
+  return source.repository === target.repository ? undefined : source.repository;
+}
+
+function isForeign(blob: Descriptor): boolean {
+  return (blob.urls?.length ?? 0) > 0 && /\.foreign\.|\.nondistributable\./.test(blob.mediaType);
+}
