@@ -6,13 +6,13 @@ import {
   isImageIndex,
   isTag,
   MAX_MANIFEST_SIZE,
-  readAll,
   type Descriptor,
   type Digest,
   type ImageManifest,
 } from "@socikit/oci";
 import { DistributionError } from "./distribution-error.ts";
 import { isNotModified, repositoryOf, respond, type Exchange } from "./exchange.ts";
+import { requestBody } from "./request-body.ts";
 
 type ManifestReference = { readonly tag: string } | { readonly digest: Digest };
 
@@ -44,7 +44,7 @@ export async function getManifest(exchange: Exchange, name: string, reference: M
 export async function putManifest(exchange: Exchange, name: string, reference: ManifestReference): Promise<Response> {
   const { request, url } = exchange;
   const { signal } = request;
-  const bytes = request.body === null ? new Uint8Array(0) : await readAll(request.body, MAX_MANIFEST_SIZE, signal);
+  const bytes = await receiveManifest(request);
   const algorithm = "tag" in reference ? "sha256" : algorithmOf(reference.digest);
   if ("digest" in reference) {
     const found = digestOf(bytes, algorithm);
@@ -84,6 +84,30 @@ export async function deleteManifest(
   if ("tag" in reference) await repository.untag(reference.tag, { signal });
   else await repository.deleteManifest(reference.digest, { signal });
   return respond(exchange, 202, {});
+}
+
+/** The body, 4 MiB at most. */
+async function receiveManifest(request: Request): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of requestBody(request.body, request.signal)) {
+    size += chunk.length;
+    if (size > MAX_MANIFEST_SIZE)
+      throw new DistributionError(
+        413,
+        "SIZE_INVALID",
+        `manifests of more than ${MAX_MANIFEST_SIZE} bytes are not taken`,
+      );
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 async function checkBlobs(exchange: Exchange, name: string, manifest: ImageManifest): Promise<void> {

@@ -1,5 +1,6 @@
-import { algorithmOf, chunksOf, isDigest, isRepositoryName, type BlobUpload, type Digest } from "@socikit/oci";
+import { algorithmOf, isDigest, isRepositoryName, type BlobUpload, type Digest } from "@socikit/oci";
 import { DistributionError } from "./distribution-error.ts";
+import { requestBody } from "./request-body.ts";
 import { repositoryOf, respond, type Exchange } from "./exchange.ts";
 import { parseChunkRange } from "./range-header.ts";
 
@@ -101,7 +102,7 @@ async function receive(exchange: Exchange, name: string, upload: BlobUpload): Pr
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (upload.offset + announced > limit) throw tooLong();
   if (request.body !== null) {
-    for await (const chunk of chunksOf(request.body, request.signal)) {
+    for await (const chunk of requestBody(request.body, request.signal)) {
       if (upload.offset + chunk.length > limit) throw tooLong();
       await upload.write(chunk, { signal: request.signal });
     }
