@@ -183,8 +183,12 @@ function readFixedHeader(available: usize, isFinal: bool): i32 {
   }
   const methodAndInfo: u32 = load<u8>(Bits.next);
   const flags: u32 = load<u8>(Bits.next, 1);
-  if (!Member.acceptsZlib || ((methodAndInfo << 8) | flags) % 31 != 0) return Member.isLater ? TRAILING_BYTES : BAD_MAGIC;
-  if ((methodAndInfo & 15) != METHOD_DEFLATE || methodAndInfo >> 4 > ZLIB_MAX_WINDOW_LOG) return BAD_ZLIB_HEADER;
+  const looksLikeZlib = Member.acceptsZlib && ((methodAndInfo << 8) | flags) % 31 == 0;
+  if (!looksLikeZlib || (methodAndInfo & 15) != METHOD_DEFLATE || methodAndInfo >> 4 > ZLIB_MAX_WINDOW_LOG) {
+    // NULs pass the check modulo 31, but are no method: padding is not a bad header.
+    if (Member.isLater) return TRAILING_BYTES;
+    return looksLikeZlib ? BAD_ZLIB_HEADER : BAD_MAGIC;
+  }
   if (flags & ZLIB_FLAG_DICTIONARY) return ZLIB_DICTIONARY;
   // A declared window below 32 KiB is not enforced: zlib does not either.
   Bits.next += ZLIB_HEADER;

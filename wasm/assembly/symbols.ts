@@ -63,7 +63,8 @@ export function decodeSymbols(inputEnd: usize, outputEnd: usize): i32 {
   let next = Bits.next;
   let out = Output.next;
   if (out >= outputEnd) return NEED_OUTPUT;
-  if (next >= safeEnd) return NEED_INPUT;
+  // The first refill moves up to 7 bytes on, and `safeEnd - next` below must not become negative.
+  if (next + 8 > safeEnd) return NEED_INPUT;
 
   let result: i32 = NEED_INPUT;
   buffer |= load<u64>(next) << count; next += (((count >> 3) as u32 & 7) ^ 7) as usize; count |= 56;

@@ -55,6 +55,13 @@ const FAILURES: ReadonlyMap<number, readonly [InflateErrorCode, string]> = new M
   [-32, ["ERR_INFLATE_CHECKSUM", "the output does not match its Adler-32"]],
 ]);
 
+/** How much of its buffers an instance uses, in bytes: all, or less in tests, which then meet their ends more often. */
+export interface BufferSizes {
+  /** At least 512: a block's header is read at once. */
+  readonly input: number;
+  readonly output: number;
+}
+
 /**
  * One instance of the WebAssembly module: its memory, and how much input lies in it. Offsets in streams, that exceed
  * 32 bits, are kept here; the module knows addresses only.
@@ -77,17 +84,17 @@ export class Core {
   #isFinal = false;
   #hasTrapped = false;
 
-  constructor(module: WebAssembly.Module) {
+  constructor(module: WebAssembly.Module, sizes?: BufferSizes) {
     // The module has no imports; that its exports are these is checked by `isInflateModule`.
     this.#exports = new WebAssembly.Instance(module).exports as unknown as Exports;
     this.#exports.initialize();
     this.memory = new Uint8Array(this.#exports.memory.buffer);
     this.output = this.#exports.OUTPUT.value as number;
-    this.outputCapacity = this.#exports.OUTPUT_CAPACITY.value as number;
+    this.outputCapacity = sizes?.output ?? (this.#exports.OUTPUT_CAPACITY.value as number);
     this.#outputSlack = this.#exports.OUTPUT_SLACK.value as number;
     this.#history = this.#exports.HISTORY.value as number;
     this.#inputEnd = this.#exports.INPUT.value as number;
-    this.#inputLimit = this.#inputEnd + (this.#exports.INPUT_CAPACITY.value as number);
+    this.#inputLimit = this.#inputEnd + (sizes?.input ?? (this.#exports.INPUT_CAPACITY.value as number));
     this.#inputPadding = this.#exports.INPUT_PADDING.value as number;
   }
 
@@ -158,7 +165,12 @@ export class Core {
       status = this.#exports.run(this.#inputEnd, this.#isFinal ? 1 : 0, outputEnd, reportAddress);
     } catch (cause) {
       this.#hasTrapped = true;
-      throw new InflateError("ERR_INFLATE_ABORTED_INSTANCE", this.#inputEndOffset, "Cannot inflate: the decoder trapped", { cause });
+      throw new InflateError(
+        "ERR_INFLATE_ABORTED_INSTANCE",
+        this.#inputEndOffset,
+        "Cannot inflate: the decoder trapped",
+        { cause },
+      );
     }
     if (status >= 0) return status;
     const [code, found] = FAILURES.get(status) ?? ["ERR_INFLATE_DATA", `failure ${status}`];
@@ -187,8 +199,28 @@ export class Core {
   }
 }
 
+const EXPORTS: readonly (keyof Exports)[] = [
+  "memory",
+  "HISTORY",
+  "INPUT",
+  "INPUT_CAPACITY",
+  "INPUT_PADDING",
+  "OUTPUT",
+  "OUTPUT_CAPACITY",
+  "OUTPUT_SLACK",
+  "initialize",
+  "startStream",
+  "startSpan",
+  "run",
+  "inputNext",
+  "pendingBits",
+  "outputNext",
+  "moveInput",
+  "moveOutput",
+];
+
 /** Whether the module exports what {@linkcode Core} calls, and imports nothing. */
 export function isInflateModule(module: WebAssembly.Module): boolean {
-  const names = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
-  return WebAssembly.Module.imports(module).length === 0 && ["run", "startStream", "startSpan", "moveInput", "moveOutput", "memory", "OUTPUT_SLACK"].every((name) => names.has(name));
+  const names = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+  return WebAssembly.Module.imports(module).length === 0 && EXPORTS.every((name) => names.has(name));
 }

@@ -93,7 +93,7 @@ class PooledGzipScan implements GzipScan {
 
   push(chunk: Uint8Array): void {
     this.#use((core) => {
-      for (let at = 0; at < chunk.length && this.#core === core; ) {
+      for (let at = 0; at < chunk.length && this.#core === core;) {
         at += core.appendInput(chunk, at);
         this.#decode(core);
       }
@@ -160,9 +160,8 @@ class PooledGzipScan implements GzipScan {
     if (this.#core !== core) return;
     const end = core.outputEnd;
     this.#nextBlock = undefined;
-    this.#sink.block?.(
-      { compressed: core.compressed, uncompressed: this.#uncompressed, bits: core.pendingBits },
-      () => core.memory.slice(end - WINDOW_SIZE, end),
+    this.#sink.block?.({ compressed: core.compressed, uncompressed: this.#uncompressed, bits: core.pendingBits }, () =>
+      core.memory.slice(end - WINDOW_SIZE, end),
     );
   }
 

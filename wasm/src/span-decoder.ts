@@ -62,10 +62,13 @@ function checkStart(start: Start): void {
   }
   for (const { at, bytes } of start.window) {
     if (!Number.isInteger(at) || at < 0 || at + bytes.length > WINDOW_SIZE) {
-      throw new RangeError(`Cannot decode a span: ${bytes.length} bytes at ${at} are not in a window of ${WINDOW_SIZE}`);
+      throw new RangeError(
+        `Cannot decode a span: ${bytes.length} bytes at ${at} are not in a window of ${WINDOW_SIZE}`,
+      );
     }
   }
-  if (start.blockHeader !== undefined) throw new RangeError("Cannot decode a span: starts inside a block are not supported");
+  if (start.blockHeader !== undefined)
+    throw new RangeError("Cannot decode a span: starts inside a block are not supported");
 }
 
 function checkRange(want: { readonly start: number; readonly end: number }): void {

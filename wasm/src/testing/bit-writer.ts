@@ -38,6 +38,7 @@ export class BitWriter {
     return this;
   }
 
+  /** What was written; bits up to the byte boundary are zeros. */
   finish(): Uint8Array {
     return Uint8Array.from(this.#bytes);
   }

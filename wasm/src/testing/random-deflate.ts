@@ -33,7 +33,11 @@ export function randomDeflate(random: Random, blocks: number): RandomDeflate {
 
 function writeStored(writer: BitWriter, random: Random, output: number[]): void {
   const bytes = random.bytes(random.pick([0, 1, 2, 7, 30, 300, 3000]));
-  writer.align(random.below(2)).bits(bytes.length, 16).bits(~bytes.length & 0xffff, 16).bytes(bytes);
+  writer
+    .align(random.below(2))
+    .bits(bytes.length, 16)
+    .bits(~bytes.length & 0xffff, 16)
+    .bytes(bytes);
   output.push(...bytes);
 }
 
@@ -55,11 +59,18 @@ function writeCoded(writer: BitWriter, random: Random, output: number[], isFixed
   const count = random.pick([0, 1, 5, 50, 500]);
   for (let i = 0; i < count; i++) {
     const distance = reachable.length > 0 ? random.pick(reachable) : undefined;
-    const base = distance === undefined ? 0 : distance < 4 ? distance + 1 : (2 + (distance & 1)) * 2 ** ((distance >> 1) - 1) + 1;
-    if (distance !== undefined && lengths.length > 0 && base <= output.length && (literals.length === 0 || random.chance(50))) {
+    const base =
+      distance === undefined ? 0 : distance < 4 ? distance + 1 : (2 + (distance & 1)) * 2 ** ((distance >> 1) - 1) + 1;
+    if (
+      distance !== undefined &&
+      lengths.length > 0 &&
+      base <= output.length &&
+      (literals.length === 0 || random.chance(50))
+    ) {
       const symbol = random.pick(lengths);
-      const lengthExtra = symbol < 265 || symbol === 285 ? 0 : ((symbol - 261) >> 2);
-      const lengthBase = symbol < 265 ? symbol - 254 : symbol === 285 ? 258 : (4 + ((symbol - 265) & 3)) * 2 ** lengthExtra + 3;
+      const lengthExtra = symbol < 265 || symbol === 285 ? 0 : (symbol - 261) >> 2;
+      const lengthBase =
+        symbol < 265 ? symbol - 254 : symbol === 285 ? 258 : (4 + ((symbol - 265) & 3)) * 2 ** lengthExtra + 3;
       const lengthBits = random.below(2 ** lengthExtra);
       const distanceExtra = distance < 4 ? 0 : (distance >> 1) - 1;
       const distanceBits = random.below(Math.min(2 ** distanceExtra, output.length - base + 1));
@@ -77,9 +88,16 @@ function writeCoded(writer: BitWriter, random: Random, output: number[], isFixed
 }
 
 /** Lengths of a complete code of about `wanted` of the symbols, `required` among them; of one bit for a single one. */
-function randomLengths(random: Random, symbols: number, required: readonly number[], limit: number, wanted: number): number[] {
+function randomLengths(
+  random: Random,
+  symbols: number,
+  required: readonly number[],
+  limit: number,
+  wanted: number,
+): number[] {
   const used = new Set(required);
-  for (let tries = 0; tries < 4 * wanted && used.size < Math.min(wanted, symbols); tries++) used.add(random.below(symbols));
+  for (let tries = 0; tries < 4 * wanted && used.size < Math.min(wanted, symbols); tries++)
+    used.add(random.below(symbols));
   const lengths = new Array<number>(symbols).fill(0);
   if (used.size === 1) for (const symbol of used) lengths[symbol] = 1;
   if (used.size < 2) return lengths;
@@ -105,10 +123,15 @@ function splitShortest(leaves: number[], limit: number): void {
   leaves.push(++leaves[leaves.indexOf(shortest)]!);
 }
 
-function writeHeader(writer: BitWriter, random: Random, litlens: readonly number[], distances: readonly number[]): void {
+function writeHeader(
+  writer: BitWriter,
+  random: Random,
+  litlens: readonly number[],
+  distances: readonly number[],
+): void {
   const lengths = [...litlens, ...distances];
   const symbols: { symbol: number; extra: number; bits: number }[] = [];
-  for (let at = 0; at < lengths.length; ) {
+  for (let at = 0; at < lengths.length;) {
     const length = lengths[at] as number;
     let run = 1;
     while (lengths[at + run] === length) run++;
@@ -135,7 +158,10 @@ function writeHeader(writer: BitWriter, random: Random, litlens: readonly number
   const codes = canonicalCodes(precode);
   let count = 19;
   while (count > 4 && precode[PRECODE_ORDER[count - 1] as number] === 0) count--;
-  writer.bits(litlens.length - 257, 5).bits(distances.length - 1, 5).bits(count - 4, 4);
+  writer
+    .bits(litlens.length - 257, 5)
+    .bits(distances.length - 1, 5)
+    .bits(count - 4, 4);
   for (const symbol of PRECODE_ORDER.slice(0, count)) writer.bits(precode[symbol] as number, 3);
   for (const { symbol, extra, bits } of symbols) {
     writer.code(codes[symbol] as number, precode[symbol] as number).bits(extra, bits);

@@ -31,7 +31,7 @@ export function createRandom(seed: number): Random {
 export function compressibleBytes(random: Random, length: number): Uint8Array {
   const vocabulary = Array.from({ length: 40 }, () => random.bytes(1 + random.below(12)));
   const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     const kind = random.below(20);
     const piece =
       kind === 0

@@ -10,10 +10,17 @@ export interface ReferenceScan {
 /** Thrown for anything wrong. Which it is does not matter here. */
 export class ReferenceError extends Error {}
 
-const LENGTH_BASES = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
+const LENGTH_BASES = [
+  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
+];
 const LENGTH_EXTRAS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
-const DISTANCE_BASES = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577];
-const DISTANCE_EXTRAS = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13];
+const DISTANCE_BASES = [
+  1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145,
+  8193, 12289, 16385, 24577,
+];
+const DISTANCE_EXTRAS = [
+  0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13,
+];
 const PRECODE_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 interface Code {
@@ -83,7 +90,8 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
     while (lengths.length < litlens + distances) {
       const symbol = readSymbol(precode);
       if (symbol < 16) lengths.push(symbol);
-      else if (symbol === 16) lengths.push(...new Array<number>(3 + readBits(2)).fill(lengths.at(-1) ?? fail("no length")));
+      else if (symbol === 16)
+        lengths.push(...new Array<number>(3 + readBits(2)).fill(lengths.at(-1) ?? fail("no length")));
       else lengths.push(...new Array<number>(symbol === 17 ? 3 + readBits(3) : 11 + readBits(7)).fill(0));
     }
     if (lengths.length > litlens + distances) fail("too many lengths");
@@ -98,9 +106,11 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
         output.push(symbol);
         continue;
       }
-      const length = (LENGTH_BASES[symbol - 257] ?? fail("no length")) + readBits(LENGTH_EXTRAS[symbol - 257] as number);
+      const length =
+        (LENGTH_BASES[symbol - 257] ?? fail("no length")) + readBits(LENGTH_EXTRAS[symbol - 257] as number);
       const distanceSymbol = readSymbol(distance);
-      const back = (DISTANCE_BASES[distanceSymbol] ?? fail("no distance")) + readBits(DISTANCE_EXTRAS[distanceSymbol] as number);
+      const back =
+        (DISTANCE_BASES[distanceSymbol] ?? fail("no distance")) + readBits(DISTANCE_EXTRAS[distanceSymbol] as number);
       if (back > output.length - memberStart) fail("too far back");
       for (let i = 0; i < length; i++) output.push(output[output.length - back] as number);
     }
@@ -114,7 +124,9 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
       if (length !== (readBits(16) ^ 0xffff)) fail("stored length");
       for (let i = 0; i < length; i++) output.push(readBits(8));
     } else if (type === 1) {
-      const lengths = Array.from({ length: 288 }, (_, symbol) => (symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8));
+      const lengths = Array.from({ length: 288 }, (_, symbol) =>
+        symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8,
+      );
       readSymbols(makeCode(lengths, "never"), makeCode(new Array<number>(32).fill(5), "never"));
     } else if (type === 2) {
       readSymbols(...readCodes());
@@ -124,7 +136,11 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
     return isLast;
   }
   function addBoundary(): void {
-    boundaries.push({ compressed: Math.ceil(position / 8), uncompressed: output.length, bits: (8 - (position % 8)) % 8 });
+    boundaries.push({
+      compressed: Math.ceil(position / 8),
+      uncompressed: output.length,
+      bits: (8 - (position % 8)) % 8,
+    });
   }
   function readHeader(): "gzip" | "zlib" {
     const start = position >> 3;
@@ -165,7 +181,8 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
         sum = (sum + byte) % 65521;
         sums = (sums + sum) % 65521;
       }
-      if (readBits(8) * 2 ** 24 + readBits(8) * 2 ** 16 + readBits(8) * 2 ** 8 + readBits(8) !== sums * 65536 + sum) fail("Adler");
+      if (readBits(8) * 2 ** 24 + readBits(8) * 2 ** 16 + readBits(8) * 2 ** 8 + readBits(8) !== sums * 65536 + sum)
+        fail("Adler");
     }
   } while (position < bytes.length * 8);
   return { output: Uint8Array.from(output), boundaries };

@@ -26,7 +26,8 @@ export function scanAll(
         length += part.length;
       },
       block(boundary, window) {
-        if (boundary.uncompressed !== length) throw new Error(`block at ${boundary.uncompressed}, ${length} bytes came before`);
+        if (boundary.uncompressed !== length)
+          throw new Error(`block at ${boundary.uncompressed}, ${length} bytes came before`);
         boundaries.push(boundary);
         if (options.windows) windows.push(window());
       },
