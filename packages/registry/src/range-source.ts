@@ -243,9 +243,10 @@ export function rangeSource(
               throw error;
             }
           },
-          cancel(reason) {
+          async cancel(reason) {
             release();
             controller.abort(reason);
+            await iterator.return(undefined).catch(() => {});
           },
         },
         { highWaterMark: 0 },

@@ -12,7 +12,9 @@ export function testBlobSource(name: string, bytes: Uint8Array, open: () => Prom
 
   test(`${name}: read() gives exactly the bytes of any range, the caller's to change`, async () => {
     const source = await open();
-    const range = fc.tuple(fc.nat(bytes.length), fc.nat(bytes.length)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+    const range = fc
+      .tuple(fc.nat(bytes.length), fc.nat(bytes.length))
+      .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
     await fc.assert(
       fc.asyncProperty(range, async ([start, end]) => {
         const found = await source.read(start, end - start);

@@ -55,7 +55,9 @@ export function scriptedRegistry(answer: Answer): ScriptedRegistry {
 /** The range that a request asks for, half open. */
 export function askedRange(headers: Headers, size: number): { readonly start: number; readonly end: number } {
   const match = /^bytes=(\d+)-(\d+)$/.exec(headers.get("range") ?? "");
-  return match === null ? { start: 0, end: size } : { start: Number(match[1]), end: Math.min(size, Number(match[2]) + 1) };
+  return match === null
+    ? { start: 0, end: size }
+    : { start: Number(match[1]), end: Math.min(size, Number(match[2]) + 1) };
 }
 
 /** A 206 with the bytes of a range, and fields on top. */
