@@ -27,7 +27,7 @@ export class EntryContents {
    * a reader would see (sparse files).
    */
   open(entry: number): OpenFile {
-    const meta = this.#layer.toc.at(entry)!;
+    const meta = this.#layer.toc.at(entry);
     this.#refuseOdd(meta);
     const size = meta.uncompressedSize;
     const chunks = (start: number, end: number, options?: ReadOptions): AsyncIterable<Uint8Array> =>

@@ -107,7 +107,7 @@ export function createImageTree(merged: MergedTree, layers: readonly LazyLayer[]
     },
     tierOf(id, range) {
       const { layer, entry } = fileOf(id);
-      const { uncompressedOffset: at, uncompressedSize: size } = layers[layer]!.toc.at(entry)!;
+      const { uncompressedOffset: at, uncompressedSize: size } = layers[layer]!.toc.at(entry);
       const start = at + Math.min(range?.start ?? 0, size);
       return layers[layer]!.tierOf({ start, end: Math.max(start, at + Math.min(range?.end ?? size, size)) });
     },

@@ -18,6 +18,7 @@ import {
   type BlobReader,
   type Descriptor,
   type Digest,
+  type FetchedManifest,
   type ImageManifest,
   type ManifestReader,
   type Platform,
@@ -119,8 +120,8 @@ export async function openImage(
   const layers = new Map<Digest, Promise<LazyLayer>>();
   try {
     const { descriptor, manifest } = await findManifest(ports.image, tagOrDigest, options, reading);
-    const indexPort = ports.index ?? withReferrers(ports.image);
-    const found = await discoverSociIndex({ index: indexPort }, { descriptor, manifest }, {
+    const indexPort = ports.index ?? ports.image;
+    const found = await discoverSociIndex({ index: checkedManifests(indexPort) }, { descriptor, manifest }, {
       ...reading,
       ...(options.indexDigest === undefined ? {} : { indexDigest: options.indexDigest }),
       onEvent: emit,
@@ -187,9 +188,7 @@ async function findManifest(
   let platform: Platform | undefined;
   for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
     // Each manifest names the next.
-    const { descriptor, bytes } = await image.fetchManifest(target, reading);
-    const expected = typeof target !== "string" ? target : isDigest(target) ? { ...descriptor, digest: target } : descriptor;
-    verify(bytes, expected, "manifest");
+    const { descriptor, bytes } = await fetchManifest(image, target, reading);
     const manifest = decodeManifest(bytes, descriptor.mediaType);
     if (!isImageIndex(manifest)) {
       if (request !== undefined && platform === undefined) await checkPlatform(image, manifest, request, reading);
@@ -395,18 +394,28 @@ function verify(bytes: Uint8Array, expected: Descriptor, what: string): void {
     );
 }
 
-/** The image's own repository as the place of indexes: one that cannot list referrers has none. */
-function withReferrers(
-  image: ManifestReader & BlobReader & Partial<ReferrerLister>,
-): ManifestReader & BlobReader & ReferrerLister {
+/** Where an index is looked for: manifests that it gives are what was asked for, and one that cannot list referrers has none. */
+function checkedManifests(
+  port: ManifestReader & Partial<ReferrerLister>,
+): ManifestReader & ReferrerLister {
   return {
-    resolve: (tagOrDigest, options) => image.resolve(tagOrDigest, options),
-    fetchManifest: (target, options) => image.fetchManifest(target, options),
-    stat: (digest, options) => image.stat(digest, options),
-    open: (blob, options) => image.open(blob, options),
-    stream: (blob, options) => image.stream(blob, options),
+    resolve: (tagOrDigest, options) => port.resolve(tagOrDigest, options),
+    fetchManifest: (target, options) => fetchManifest(port, target, options),
     async *referrers(subject, options) {
-      if (image.referrers !== undefined) yield* image.referrers(subject, options);
+      if (port.referrers !== undefined) yield* port.referrers(subject, options);
     },
   };
+}
+
+/** Fetches a manifest and checks it against what it was asked for by; where that is a tag, against what it says it is. */
+async function fetchManifest(
+  manifests: ManifestReader,
+  target: string | Descriptor,
+  options?: ReadOptions,
+): Promise<FetchedManifest> {
+  const fetched = await manifests.fetchManifest(target, options);
+  const named = typeof target === "string" && isDigest(target) ? target : undefined;
+  const expected = typeof target === "string" ? fetched.descriptor : target;
+  verify(fetched.bytes, named === undefined ? expected : { ...expected, digest: named }, "manifest");
+  return fetched;
 }

@@ -7,7 +7,7 @@ import type { FetchQueue } from "./fetch-queue.ts";
 import type { PieceCache, TrustTier } from "./piece-cache.ts";
 import { findFailedCheck, sortChecks, type FailedCheck } from "./piece-check.ts";
 import { coalesce } from "./plan.ts";
-import { SharedWork } from "./shared-work.ts";
+import { leaveOnAbort, SharedWork } from "./shared-work.ts";
 import { isBlankWindow, windowMatches, WindowTail, WINDOW_SIZE } from "./window.ts";
 
 /** Compressed bytes of one piece that are held until they are checked, unless told otherwise. */
@@ -89,7 +89,9 @@ export class PieceLoader {
     const fresh = pieces.filter((piece, i) => !this.#running.has(piece.id) && pieces.findIndex((p) => p.id === piece.id) === i);
     if (fresh.length > 0) this.#begin(fresh, options);
     // Both lines above run before anything can settle, so that every piece is there.
-    return pieces.map((piece) => this.#running.get(piece.id)!.join(options?.signal));
+    const seats = pieces.map((piece) => this.#running.get(piece.id)!.take());
+    leaveOnAbort(seats, options?.signal);
+    return seats.map(({ result }) => result);
   }
 
   /** What output of the piece stands on, as far as is known by now. */
@@ -334,9 +336,7 @@ export class PieceLoader {
       this.#chained.add(piece.id);
       return;
     }
-    const error = this.#windowError(piece, "it is the first, and its window is not empty");
-    this.#refused.set(piece.id, error);
-    throw error;
+    throw this.#refuse(piece, "it is the first, and its window is not empty");
   }
 
   /**
@@ -355,11 +355,21 @@ export class PieceLoader {
       return;
     }
     const what = `the window that span ${next.id} starts with is not what span ${piece.id} ends with`;
-    this.#refused.set(next.id, this.#windowError(next, what));
+    this.#refuse(next, what);
     if (this.#chained.has(piece.id)) return;
-    const error = this.#windowError(piece, what);
+    throw this.#refuse(piece, what);
+  }
+
+  #refuse(piece: Piece, what: string): LazyReadError {
+    const error = new LazyReadError(
+      "ERR_LAZY_WINDOW_MISMATCH",
+      `Cannot read span ${piece.id} of layer ${this.#ports.index.layer.digest}: ${what}, so index ${this.#ports.index.digest} is not to be trusted`,
+    );
     this.#refused.set(piece.id, error);
-    throw error;
+    // What was chained to its output stands on nothing now.
+    const next = this.#follower(piece);
+    if (next !== undefined) this.#chained.delete(next.id);
+    return error;
   }
 
   /** The piece whose output begins where this one's ends. */
@@ -373,13 +383,6 @@ export class PieceLoader {
       return undefined;
     }
     return next?.uncompressed.start === end && next.id !== piece.id ? next : undefined;
-  }
-
-  #windowError(piece: Piece, what: string): LazyReadError {
-    return new LazyReadError(
-      "ERR_LAZY_WINDOW_MISMATCH",
-      `Cannot read span ${piece.id} of layer ${this.#ports.index.layer.digest}: ${what}, so index ${this.#ports.index.digest} is not to be trusted`,
-    );
   }
 
   #throwIfRefused(piece: Piece): void {

@@ -1,6 +1,14 @@
+/** One caller's place among those who wait for a {@linkcode SharedWork}. */
+export interface Seat<T> {
+  /** The result. Rejects with the reason of `leave`. */
+  readonly result: Promise<T>;
+  /** Gives the place up. Nothing after the result has come. */
+  leave(reason: unknown): void;
+}
+
 /**
  * Work that several callers wait for: it starts with the first of them, and is aborted when the last one leaves before its end.
- * Nobody's abort reaches anyone else.
+ * Nobody's leaving reaches anyone else.
  */
 export class SharedWork<T> {
   readonly #start: (signal: AbortSignal) => Promise<T>;
@@ -17,43 +25,58 @@ export class SharedWork<T> {
     this.#onAbandoned = onAbandoned;
   }
 
-  /** Waits for the result. Rejects with `signal.reason` when the caller's own signal is aborted. */
+  /** Waits for the result until the signal aborts. */
   join(signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason);
+    const seat = this.take();
+    leaveOnAbort([seat], signal);
+    return seat.result;
+  }
+
+  /** Waits for the result until told otherwise. */
+  take(): Seat<T> {
     if (this.#running === undefined) {
       const controller = new AbortController();
       this.#running = { result: this.#start(controller.signal), controller };
     }
     const running = this.#running;
     this.#waiting++;
-    return new Promise<T>((resolve, reject) => {
-      let settled = false;
-      const leave = (): void => {
-        if (settled) return;
-        settled = true;
-        signal?.removeEventListener("abort", onAbort);
+    let leave!: (reason: unknown) => void;
+    const result = new Promise<T>((resolve, reject) => {
+      let over = false;
+      const stopWaiting = (): boolean => {
+        if (over) return false;
+        over = true;
         this.#waiting--;
+        return true;
       };
-      const onAbort = (): void => {
-        if (settled) return;
-        leave();
-        reject(signal?.reason);
+      leave = (reason) => {
+        if (!stopWaiting()) return;
+        reject(reason);
         if (this.#waiting > 0 || this.#running !== running) return;
         this.#running = undefined;
         this.#onAbandoned?.();
-        running.controller.abort(signal?.reason);
+        running.controller.abort(reason);
       };
-      signal?.addEventListener("abort", onAbort, { once: true });
       running.result.then(
         (value) => {
-          leave();
-          resolve(value);
+          if (stopWaiting()) resolve(value);
         },
         (error: unknown) => {
-          leave();
-          reject(error);
+          if (stopWaiting()) reject(error);
         },
       );
     });
+    return { result, leave };
   }
+}
+
+/** Leaves several places when a signal aborts. One listener for all: hosts warn of a leak at eleven. */
+export function leaveOnAbort(seats: readonly Seat<unknown>[], signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const onAbort = (): void => {
+    for (const seat of seats) seat.leave(signal.reason);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  void Promise.allSettled(seats.map(({ result }) => result)).then(() => signal.removeEventListener("abort", onAbort));
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { expectBytes } from "./testing/expect-bytes.ts";
 import { noise } from "./testing/fake-index.ts";
 import { isBlankWindow, windowMatches, WindowTail, WINDOW_SIZE } from "./window.ts";
 
@@ -54,7 +55,7 @@ test("WindowTail keeps the last 32 KiB of any chunks", () => {
       const tail = new WindowTail();
       let at = 0;
       for (const size of sizes) tail.append(output.subarray(at, (at += size)));
-      expect(tail.bytes).toEqual(output.slice(-WINDOW_SIZE));
+      expectBytes(tail.bytes, output.slice(-WINDOW_SIZE));
     }),
     { numRuns: 50 },
   );

@@ -2,6 +2,7 @@ import type { SpanDecoder, Start } from "@socikit/inflate";
 import { bytesSource, digestOf, OCI_LAYER_GZIP, type BlobSource, type Digest } from "@socikit/oci";
 import type { Check, LayerIndex, Piece, TableOfContents } from "@socikit/ztoc";
 import { WINDOW_SIZE } from "../window.ts";
+import { tableOf } from "./toc-entry.ts";
 
 /** What a fake index does otherwise than a true one. */
 export interface FakeIndexOptions {
@@ -42,7 +43,7 @@ export function fakeIndex(
       kind: "fake",
       digest: digestOf(new TextEncoder().encode("index")),
       layer: { mediaType: OCI_LAYER_GZIP, digest: digestOf(blob), size: blob.length },
-      toc: options.toc ?? [],
+      toc: options.toc ?? tableOf([]),
       plan: ({ start, end }) =>
         pieces.filter(({ uncompressed }) => uncompressed.start < end && uncompressed.end > start),
       start(piece) {

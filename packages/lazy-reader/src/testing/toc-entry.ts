@@ -1,5 +1,5 @@
 import { toByteString } from "@socikit/oci";
-import type { EntryType, TocEntry } from "@socikit/ztoc";
+import type { EntryType, TableOfContents, TocEntry } from "@socikit/ztoc";
 
 /** An entry of a table of contents made by hand. A name that ends in a slash is a directory's. */
 export function tocEntry(name: string, fields: Partial<TocEntry> & { readonly link?: string } = {}): TocEntry {
@@ -22,5 +22,18 @@ export function tocEntry(name: string, fields: Partial<TocEntry> & { readonly li
     devminor: 0,
     paxRecords: new Map(),
     ...rest,
+  };
+}
+
+/** A table of contents of entries made by hand. */
+export function tableOf(entries: readonly TocEntry[]): TableOfContents {
+  return {
+    length: entries.length,
+    at(entry) {
+      const found = entries[entry];
+      if (found === undefined) throw new RangeError(`no entry ${entry}`);
+      return found;
+    },
+    [Symbol.iterator]: () => entries[Symbol.iterator](),
   };
 }
