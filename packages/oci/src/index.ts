@@ -28,6 +28,7 @@ export {
   selectPlatform,
   type Platform,
 } from "./platform.ts";
+export { hostPlatform } from "./host-platform.ts";
 export { formatReference, isRepositoryName, isTag, parseReference, type Reference } from "./reference.ts";
 export { blobSource, bytesSource, checkBlobRange, type BlobSource, type ReadOptions } from "./blob-source.ts";
 export { chunksOf, readAll, verifyStream } from "./read-stream.ts";
@@ -40,7 +41,7 @@ export {
   type ImageIndex,
   type ImageManifest,
 } from "./manifest.ts";
-export { encodeGoJson, encodeIndex, encodeManifest } from "./go-json.ts";
+export { encodeGoJson, encodeIndex, encodeManifest, type GoJson } from "./go-json.ts";
 export type {
   BlobMounter,
   BlobReader,

@@ -35,7 +35,7 @@ test.for([
   ["null for what may be absent", { ...MANIFEST, subject: null, annotations: null, artifactType: null }, MANIFEST],
   [
     "empty for what may be absent",
-    { ...MANIFEST, artifactType: "", config: { ...CONFIG, artifactType: "", urls: [] } },
+    { ...MANIFEST, artifactType: "", annotations: {}, config: { ...CONFIG, artifactType: "", urls: [] } },
     MANIFEST,
   ],
   ["no layers", { schemaVersion: 2, config: CONFIG }, { ...MANIFEST, layers: [] }],

@@ -215,6 +215,7 @@ function decodeAnnotations(
 ): Readonly<Record<string, string>> | undefined {
   if (value === undefined || value === null) return undefined;
   if (!(value instanceof Map)) return fail(`${at} is not an object`);
+  if (value.size === 0) return undefined;
   // Without a prototype, so that `__proto__` is a key like any other.
   const annotations: Record<string, string> = Object.create(null);
   for (const [key, text] of value as JsonObject)

@@ -1,1 +1,38 @@
-export {};
+/**
+ * SOCI index manifests: which zTOC belongs to which layer of an image. Encode, decode, and find the one of an image.
+ * Making one for an image is in `./build`.
+ *
+ * @module
+ */
+export { SOCI_INDEX_ERROR_CODES, SociIndexError, type SociIndexErrorCode } from "./errors.ts";
+export { SOCI_INDEX_V1, SOCI_INDEX_V2, SOCI_PREFETCH, SOCI_ZTOC } from "./media-types.ts";
+export {
+  SOCI_BUILD_TOOL,
+  SOCI_DISABLE_XATTRS,
+  SOCI_INDEX_DIGEST,
+  SOCI_LAYER_DIGEST,
+  SOCI_LAYER_MEDIA_TYPE,
+  SOCI_MANIFEST_DIGEST,
+  SOCI_SPAN_SIZE,
+} from "./annotations.ts";
+export {
+  artifactTypeOf,
+  createSociIndex,
+  decodeSociIndex,
+  DEFAULT_BUILD_TOOL,
+  encodeSociIndex,
+  selectSociIndex,
+  sociIndexConfig,
+  sociIndexDigestOf,
+  ztocFor,
+  type IndexedLayer,
+  type SociIndex,
+  type SociIndexOptions,
+} from "./soci-index.ts";
+export {
+  discoverSociIndex,
+  type DiscoveredIndex,
+  type DiscoverOptions,
+  type DiscoveryEvent,
+  type DiscoveryStep,
+} from "./discover.ts";

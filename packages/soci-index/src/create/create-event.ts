@@ -1,0 +1,60 @@
+import type { Descriptor, Digest, Platform, ProgressEvent } from "@socikit/oci";
+import type { LayerSkip } from "./layer-choice.ts";
+
+interface LayerEvent<T extends string> extends ProgressEvent {
+  readonly type: T;
+  /** Digest of the layer. */
+  readonly layer: Digest;
+}
+
+/** A layer is about to be read. Comes once for each distinct layer that gets a zTOC. */
+export interface LayerStartedEvent extends LayerEvent<"layer-started"> {
+  /** Size of the layer in bytes, as stored. */
+  readonly size: number;
+}
+
+/** Bytes of a layer have been read. */
+export interface LayerProgressEvent extends LayerEvent<"layer-progress"> {
+  /** Bytes read so far, as stored. */
+  readonly bytes: number;
+}
+
+/** A layer has been read to its end, fits its digest, and has a zTOC. */
+export interface LayerIndexedEvent extends LayerEvent<"layer-indexed"> {
+  /** Digest and size of the zTOC. */
+  readonly ztoc: Descriptor;
+}
+
+/** A layer gets no zTOC. Comes once for each distinct layer. */
+export interface LayerSkippedEvent extends LayerEvent<"layer-skipped"> {
+  /** Why. */
+  readonly reason: LayerSkip;
+}
+
+/** A zTOC is in the target now. */
+export interface ZtocPushedEvent extends LayerEvent<"ztoc-pushed"> {
+  /** Digest and size of the zTOC. */
+  readonly ztoc: Descriptor;
+  /** Whether it was there before. */
+  readonly existed: boolean;
+}
+
+/** An index is in the target now, with everything it names. */
+export interface IndexPushedEvent extends ProgressEvent {
+  readonly type: "index-pushed";
+  /** The index. */
+  readonly index: Descriptor;
+  /** The image manifest that it is of. */
+  readonly manifest: Descriptor;
+  /** The image's platform, where it has one. */
+  readonly platform?: Platform;
+}
+
+/** What {@linkcode createIndex} tells while it works. */
+export type CreateEvent =
+  | LayerStartedEvent
+  | LayerProgressEvent
+  | LayerIndexedEvent
+  | LayerSkippedEvent
+  | ZtocPushedEvent
+  | IndexPushedEvent;

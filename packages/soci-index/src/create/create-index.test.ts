@@ -1,0 +1,401 @@
+import {
+  chunksOf,
+  decodeManifest,
+  digestOf,
+  encodeIndex,
+  encodeManifest,
+  isImageIndex,
+  verifyStream,
+  type BlobReader,
+  type Descriptor,
+  type Digest,
+  type ImageManifest,
+  type ManifestReader,
+  type Platform,
+} from "@socikit/oci";
+import { describe, expect, test } from "vitest";
+import { goldenBlob, goldenContent, goldenEntries, goldenImage } from "../../../../testdata/golden-images.ts";
+import { discoverSociIndex } from "../discover.ts";
+import { SociIndexError } from "../errors.ts";
+import { sociIndexConfig } from "../soci-index.ts";
+import { createRuns, optionsOf } from "../testing/golden-runs.ts";
+import { memoryTarget } from "../testing/memory-target.ts";
+import type { CreateEvent } from "./create-event.ts";
+import { createIndex, type CreateOptions } from "./create-index.ts";
+import { describeOutcome } from "./describe-outcome.ts";
+
+type Source = ManifestReader & BlobReader;
+
+/** A source that verifies, counts what is read, and serves in pieces. */
+function counting(source: Source) {
+  const streamed: Digest[] = [];
+  let running = 0;
+  const counts = { streamed, peak: 0 };
+  const counted: Source = {
+    ...source,
+    resolve: (name, options) => source.resolve(name, options),
+    fetchManifest: (target, options) => source.fetchManifest(target, options),
+    async stream(blob, options) {
+      options?.signal?.throwIfAborted();
+      streamed.push(blob.digest);
+      counts.peak = Math.max(counts.peak, ++running);
+      const inner = verifyStream(await source.stream(blob, options), blob);
+      const chunks = (async function* () {
+        try {
+          for await (const chunk of chunksOf(inner, options?.signal))
+            for (let at = 0; at < chunk.length; at += 65_536) yield chunk.subarray(at, at + 65_536);
+        } finally {
+          running--;
+        }
+      })();
+      return new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            const { done, value } = await chunks.next();
+            if (done === true) controller.close();
+            else controller.enqueue(value);
+          },
+          cancel: () => void chunks.return(undefined),
+        },
+        { highWaterMark: 0 },
+      );
+    },
+  };
+  return { source: counted, counts };
+}
+
+const entryOf = (name: string): Descriptor => goldenEntries(goldenImage(name))[0]!;
+const SMALL: CreateOptions = { spanSize: 65_536, minLayerSize: 0 };
+const AMD64: Platform = { os: "linux", architecture: "amd64" };
+
+describe("createIndex() makes what the reference's create makes", () => {
+  const builds = createRuns.filter((run) => !run.args.includes("--prefetch-file"));
+
+  test("there are 25 runs, one of which makes prefetch artifacts too", () => {
+    expect([createRuns.length, builds.length]).toEqual([25, 24]);
+  });
+
+  test.each(builds.map((run) => [`${run.image} ${run.args.join(" ")}`, run] as const))("%s", async (_, run) => {
+    const target = memoryTarget();
+    const { source, counts } = counting(goldenContent(goldenImage(run.image)));
+    const skipped: string[] = [];
+    const options: CreateOptions = {
+      ...optionsOf(run.args),
+      onEvent: (event) => void (event.type === "layer-skipped" && skipped.push(event.reason.message)),
+    };
+    const creating = createIndex({ image: source, target }, entryOf(run.image).digest, options);
+    const lines = (all: readonly string[]): readonly string[] => [...new Set(all)].sort();
+    if (run.exit !== 0) {
+      await expect(creating).rejects.toMatchObject({ code: codeFor(run.error!) });
+      expect(lines(skipped)).toEqual(run.messages);
+      expect(target.log).toEqual([]);
+      return;
+    }
+    const result = await creating;
+    const indexes = Object.entries(run.indexes!)
+      .map(([digest, index]) => [digest, index.json])
+      .sort();
+    expect([...target.manifests].map(([digest, bytes]) => [digest, new TextDecoder().decode(bytes)]).sort()).toEqual(
+      indexes,
+    );
+    expect(lines(result.indexes.flatMap((index) => index.layers.map(describeOutcome)))).toEqual(run.messages);
+    // Besides the configs, each distinct layer once.
+    const layers = counts.streamed.filter((digest) => target.log.length > 0 && goldenBlob(digest)[0] !== 0x7b);
+    expect(new Set(layers).size).toBe(layers.length);
+  });
+
+  function codeFor(error: string): string {
+    if (error.endsWith("not found")) return "ERR_OCI_PLATFORM_NOT_FOUND";
+    if (error.startsWith("no ztocs created")) return "ERR_SOCI_NOTHING_TO_INDEX";
+    if (error.endsWith("not a layer mediaType")) return "ERR_SOCI_NOT_AN_IMAGE";
+    throw new Error(`no code for ${error}`);
+  }
+});
+
+test("createIndex() pushes zTOCs, then the config, then the index, and tells", async () => {
+  const target = memoryTarget();
+  const events: CreateEvent[] = [];
+  const { source } = counting(goldenContent(goldenImage("i01")));
+  const onEvent = (event: CreateEvent): void => void events.push(event);
+  const { image, indexes } = await createIndex({ image: source, target }, "latest", {
+    ...SMALL,
+    concurrency: 1,
+    onEvent,
+  });
+  expect(image.digest).toBe(entryOf("i01").digest);
+  expect(indexes).toMatchObject([{ platform: AMD64, manifest: { digest: image.digest } }]);
+  const ztocs = indexes[0]!.layers.map(({ ztoc }) => ztoc!.digest);
+  const { digest } = indexes[0]!.index;
+  expect(target.log).toEqual([
+    ...ztocs.map((ztoc) => `blob ${ztoc}`),
+    `blob ${digestOf(sociIndexConfig())}`,
+    `manifest ${digest}`,
+  ]);
+  const types = events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1]);
+  expect(types).toEqual([
+    ...Array(3).fill(["layer-started", "layer-progress", "layer-indexed", "ztoc-pushed"]).flat(),
+    "index-pushed",
+  ]);
+  expect(events.every(({ v }) => v === 1)).toBe(true);
+  const progress = events.filter((event) => event.type === "layer-progress");
+  for (const { layer } of indexes[0]!.layers)
+    expect(progress.filter((event) => event.layer === layer.digest).at(-1)?.bytes).toBe(layer.size);
+  expect(target.open.size).toBe(0);
+});
+
+test("createIndex() makes an index that discoverSociIndex() finds", async () => {
+  const target = memoryTarget();
+  const source = goldenContent(goldenImage("i04"));
+  const { indexes } = await createIndex({ image: source, target }, "latest", { ...SMALL, platforms: "all" });
+  expect(indexes.map(({ platform }) => platform?.architecture)).toEqual(["amd64", "arm64", "arm"]);
+  for (const { manifest: descriptor, index } of indexes) {
+    const manifest = decodeManifest((await source.fetchManifest(descriptor)).bytes) as ImageManifest;
+    const found = await discoverSociIndex({ index: target }, { descriptor, manifest });
+    expect(found).toMatchObject({ via: "referrers", descriptor: index });
+  }
+});
+
+test("createIndex() sends nothing that the target has", async () => {
+  const target = memoryTarget();
+  const source = goldenContent(goldenImage("i01"));
+  const first = await createIndex({ image: source, target }, "latest", SMALL);
+  target.log.length = 0;
+  const existed: boolean[] = [];
+  const onEvent = (event: CreateEvent): void => void (event.type === "ztoc-pushed" && existed.push(event.existed));
+  expect(await createIndex({ image: source, target }, "latest", { ...SMALL, onEvent })).toEqual(first);
+  expect(target.log).toEqual([`manifest ${first.indexes[0]!.index.digest}`]);
+  expect(existed).toEqual([true, true, true]);
+});
+
+test.for<[string, string, CreateOptions, readonly string[]]>([
+  [
+    "the host's platform",
+    "i04",
+    { hostPlatform: { os: "linux", architecture: "arm64", variant: "v8" } },
+    ["linux/arm64"],
+  ],
+  ["the only platform there is", "i07", { hostPlatform: { os: "linux", architecture: "riscv64" } }, ["linux/amd64"]],
+  ["a platform asked for twice once", "i04", { platforms: [AMD64, AMD64] }, ["linux/amd64"]],
+  ["a platform in a nested index", "i10", { platforms: [{ os: "linux", architecture: "amd64" }] }, ["linux/amd64"]],
+  ["all of a nested index", "i10", { platforms: "all" }, ["linux/amd64", "linux/arm64", "linux/riscv64"]],
+  ["all, a child without a platform with its config's", "i20", { platforms: "all" }, ["linux/arm64", "linux/amd64"]],
+])("createIndex() indexes %s", async ([, name, options, want]) => {
+  const { indexes } = await createIndex(
+    { image: goldenContent(goldenImage(name)), target: memoryTarget() },
+    entryOf(name).digest,
+    { ...SMALL, ...options },
+  );
+  expect(indexes.map(({ platform }) => `${platform?.os}/${platform?.architecture}`).sort()).toEqual([...want].sort());
+});
+
+test.for<[string, string, CreateOptions, string, RegExp]>([
+  [
+    "the platform is not there",
+    "i04",
+    { platforms: [{ os: "linux", architecture: "s390x" }] },
+    "ERR_OCI_PLATFORM_NOT_FOUND",
+    /it has linux\/amd64, linux\/arm64\/v8, linux\/arm\/v7$/,
+  ],
+  [
+    "one of two platforms is not there",
+    "i04",
+    { platforms: [AMD64, { os: "linux", architecture: "s390x" }] },
+    "ERR_OCI_PLATFORM_NOT_FOUND",
+    /s390x/,
+  ],
+  [
+    "the host's platform is not there",
+    "i04",
+    { hostPlatform: { os: "linux", architecture: "s390x" } },
+    "ERR_OCI_PLATFORM_NOT_FOUND",
+    /s390x/,
+  ],
+  ["there are only attestations", "i22", { platforms: "all" }, "ERR_OCI_PLATFORM_NOT_FOUND", /it has no images$/],
+  [
+    "no layer is large enough",
+    "i01",
+    { minLayerSize: 1e9 },
+    "ERR_SOCI_NOTHING_TO_INDEX",
+    /of its 3 layers, 3 smaller than the minimum layer size of 1000000000 bytes$/,
+  ],
+  [
+    "no layer has a compression that works",
+    "i19",
+    {},
+    "ERR_SOCI_NOTHING_TO_INDEX",
+    /of its 1 layers, 1 of a compression that cannot be indexed$/,
+  ],
+  ["it is an artifact", "i15", {}, "ERR_SOCI_NOT_AN_IMAGE", /"text\/plain" is not a layer mediaType/],
+  [
+    "a layer is encrypted and says that it is gzip",
+    "i17",
+    {},
+    "ERR_SOCI_LAYER_FAILED",
+    /^Cannot index layer sha256:[0-9a-f]{64} \(.*encrypted\): /,
+  ],
+  ["a layer is corrupt", "i18", {}, "ERR_SOCI_LAYER_FAILED", /^Cannot index layer sha256:[0-9a-f]{64} /],
+])("createIndex() fails where %s, and leaves no index", async ([, name, options, code, message]) => {
+  const target = memoryTarget();
+  const { source } = counting(goldenContent(goldenImage(name)));
+  const creating = createIndex({ image: source, target }, entryOf(name).digest, { ...SMALL, ...options });
+  await expect(creating).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+});
+
+test("createIndex() keeps the builder's error as the cause", async () => {
+  const creating = createIndex(
+    { image: goldenContent(goldenImage("i18")), target: memoryTarget() },
+    entryOf("i18").digest,
+    SMALL,
+  );
+  const error = await creating.catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(SociIndexError);
+  expect((error as SociIndexError).cause).toMatchObject({ name: "ZtocError" });
+});
+
+test.for<[string, CreateOptions]>([
+  ["spans of no bytes", { spanSize: 0 }],
+  ["spans of half a byte", { spanSize: 0.5 }],
+  ["a negative minimum", { minLayerSize: -1 }],
+  ["no concurrency", { concurrency: 0 }],
+  ["an unknown optimization", { optimizations: ["speed"] as unknown as readonly "xattr"[] }],
+])("createIndex() refuses %s", async ([, options]) => {
+  await expect(
+    createIndex({ image: goldenContent(goldenImage("i01")), target: memoryTarget() }, "latest", options),
+  ).rejects.toBeInstanceOf(RangeError);
+});
+
+test("createIndex() pushes no zTOC of a layer that does not fit its digest", async () => {
+  const target = memoryTarget();
+  const content = goldenContent(goldenImage("i01"));
+  const lying: Source = {
+    ...content,
+    fetchManifest: (name) => content.fetchManifest(name),
+    resolve: (name) => content.resolve(name),
+    async stream(blob, options) {
+      // Another good layer: the builder has nothing against it.
+      const other = "sha256:cddcedfba3a73531e627ea57ccfb711b18a9082205d05ac2450da65ade063951" as Digest;
+      const stream = blob.digest.startsWith("sha256:9874")
+        ? await content.stream({ digest: other, size: 122 })
+        : await content.stream(blob, options);
+      return verifyStream(stream, blob);
+    },
+  };
+  const creating = createIndex({ image: lying, target }, "latest", { ...SMALL, concurrency: 1 });
+  await expect(creating).rejects.toMatchObject({ code: "ERR_OCI_SIZE_MISMATCH" });
+  expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+  expect(target.log).not.toContain("blob sha256:91a51cd0210d5e95b433b97289841a3e8575512e24ee858da759cc029d51716b");
+});
+
+test.each([1, 2])("createIndex() reads %s layers at once", async (concurrency) => {
+  const { source, counts } = counting(goldenContent(goldenImage("i05")));
+  await createIndex({ image: source, target: memoryTarget() }, entryOf("i05").digest, { ...SMALL, concurrency });
+  expect(counts.peak).toBe(concurrency);
+});
+
+test("createIndex() aborted at any event rejects with the reason and leaves no index and no open upload", async () => {
+  const { source } = counting(goldenContent(goldenImage("i01")));
+  const all: CreateEvent[] = [];
+  await createIndex({ image: source, target: memoryTarget() }, "latest", {
+    ...SMALL,
+    onEvent: (event) => void all.push(event),
+  });
+  const before = all.findIndex(({ type }) => type === "index-pushed");
+  for (let stop = 0; stop < before; stop += 3) {
+    const target = memoryTarget();
+    const abort = new AbortController();
+    const reason = new Error(`stopped at ${stop}`);
+    let count = 0;
+    const onEvent = (): void => void (count++ === stop && abort.abort(reason));
+    const creating = createIndex({ image: source, target }, "latest", { ...SMALL, signal: abort.signal, onEvent });
+    await expect(creating).rejects.toBe(reason);
+    expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+    // A second run ends as an undisturbed one.
+    if (stop % 9 === 0) {
+      const { indexes } = await createIndex({ image: source, target }, "latest", SMALL);
+      expect(indexes[0]!.index.digest).toBe("sha256:4af44431fed342fecebc3d3c3f9b28849fcf3b35151d8a42a9dcbec3e14d37d0");
+    }
+  }
+});
+
+test("createIndex() throws an upload away that fails", async () => {
+  const target = memoryTarget();
+  const full = {
+    ...target,
+    begin: async (options?: object) => ({
+      ...(await target.begin(options)),
+      write: async () => Promise.reject(new Error("disk full")),
+    }),
+  };
+  await expect(
+    createIndex({ image: goldenContent(goldenImage("i01")), target: full }, "latest", SMALL),
+  ).rejects.toThrow("disk full");
+  expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+});
+
+test("createIndex() skips a foreign layer that the registry does not hold", async () => {
+  const gzip = "sha256:987430473c73cc400423aa5f18483b146fe5fa5d67d6086bd4e395f1c93742ce" as Digest;
+  const content = goldenContent(goldenImage("i01"));
+  const manifest = encodeManifest({
+    schemaVersion: 2,
+    config: { mediaType: "application/vnd.example", digest: digestOf(sociIndexConfig()), size: 2 },
+    layers: [
+      {
+        mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        digest: digestOf(new Uint8Array(7)),
+        size: 7,
+        urls: ["http://127.0.0.1/x"],
+      },
+      { mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", digest: gzip, size: 538039 },
+    ],
+  });
+  const { indexes } = await createIndex(
+    { image: { ...content, ...manifestsOf(manifest) }, target: memoryTarget() },
+    digestOf(manifest),
+    SMALL,
+  );
+  expect(indexes[0]!.layers.map(({ skipped, ztoc }) => [skipped?.code, ztoc === undefined])).toEqual([
+    ["foreign", true],
+    [undefined, false],
+  ]);
+  expect(indexes[0]!).not.toHaveProperty("platform");
+});
+
+test("createIndex() does not follow image indexes without end", async () => {
+  let bytes = encodeIndex({ schemaVersion: 2, manifests: [] });
+  const all = [bytes];
+  for (let i = 0; i < 9; i++) {
+    const child = {
+      mediaType: "application/vnd.oci.image.index.v1+json",
+      digest: digestOf(bytes),
+      size: bytes.length,
+      platform: AMD64,
+    };
+    bytes = encodeIndex({ schemaVersion: 2, manifests: [child] });
+    all.push(bytes);
+  }
+  const source = { ...goldenContent(goldenImage("i01")), ...manifestsOf(...all) };
+  for (const platforms of ["all", [AMD64]] as const)
+    await expect(
+      createIndex({ image: source, target: memoryTarget() }, digestOf(bytes), { platforms }),
+    ).rejects.toMatchObject({ code: "ERR_OCI_INVALID_MANIFEST", message: /nested over 8 deep/ });
+});
+
+function manifestsOf(...all: readonly Uint8Array[]): ManifestReader {
+  const find = (digest: string): Uint8Array => all.find((bytes) => digestOf(bytes) === digest)!;
+  const describeManifest = (digest: string): Descriptor => {
+    const isIndex = isImageIndex(decodeManifest(find(digest)));
+    return {
+      mediaType: `application/vnd.oci.image.${isIndex ? "index" : "manifest"}.v1+json`,
+      digest: digest as Digest,
+      size: find(digest).length,
+    };
+  };
+  return {
+    resolve: async (digest) => describeManifest(digest),
+    async fetchManifest(target) {
+      const digest = typeof target === "string" ? target : target.digest;
+      return { descriptor: describeManifest(digest), bytes: find(digest) };
+    },
+  };
+}

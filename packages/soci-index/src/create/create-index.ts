@@ -1,0 +1,251 @@
+import {
+  digestOf,
+  OCI_MANIFEST,
+  type BlobReader,
+  type BlobWriter,
+  type Descriptor,
+  type ManifestReader,
+  type ManifestWriter,
+  type Platform,
+  type ReadOptions,
+} from "@socikit/oci";
+import type { Inflate } from "@socikit/inflate";
+import { buildZtoc, DEFAULT_SPAN_SIZE, type BuildWarning, type ZtocBuild } from "@socikit/ztoc/build";
+import { SociIndexError } from "../errors.ts";
+import { SOCI_ZTOC } from "../media-types.ts";
+import {
+  artifactTypeOf,
+  createSociIndex,
+  DEFAULT_BUILD_TOOL,
+  encodeSociIndex,
+  sociIndexConfig,
+  type IndexedLayer,
+} from "../soci-index.ts";
+import type { CreateEvent } from "./create-event.ts";
+import { chooseImages, type ChosenImage, type ImageChoice } from "./image-choice.ts";
+import type { LayerSkip } from "./layer-choice.ts";
+import { nothingToIndex, planLayers, type Job, type PlannedLayer } from "./layer-plan.ts";
+import { pushBlob } from "./push-blob.ts";
+import { runAll } from "./run-all.ts";
+
+/** Layers that are smaller get no zTOC, in bytes as stored. */
+export const DEFAULT_MIN_LAYER_SIZE: number = 10 * 2 ** 20;
+
+/** Where an image is read from, and where its index is put. */
+export interface CreatePorts {
+  /** Holds the image. */
+  readonly image: ManifestReader & BlobReader;
+  /** Gets zTOCs and indexes. It should hold the image too: an index is found as what refers to it. */
+  readonly target: Pick<BlobReader, "stat"> & BlobWriter & ManifestWriter;
+  /** Decodes gzip layers. @default {await loadInflate()} */
+  readonly inflate?: Inflate | undefined;
+}
+
+/** What {@linkcode createIndex} may be told. */
+export interface CreateOptions extends ReadOptions, ImageChoice {
+  /** Uncompressed bytes between two places where reading can begin. @default {4_194_304} */
+  readonly spanSize?: number | undefined;
+  /** Layers of fewer bytes, as stored, get no zTOC. @default {10_485_760} */
+  readonly minLayerSize?: number | undefined;
+  /** Written into zTOCs and index; equal content has the reference's digests only with the default. @default {"AWS SOCI CLI v0.2"} */
+  readonly buildToolIdentifier?: string | undefined;
+  /** `xattr`: say of layers without extended attributes and opaque directories that they have none. */
+  readonly optimizations?: readonly "xattr"[] | undefined;
+  /** Layers read at once. @default {2} */
+  readonly concurrency?: number | undefined;
+  /** Gets what happens as it happens. What it throws ends the work. */
+  readonly onEvent?: ((event: CreateEvent) => void) | undefined;
+}
+
+/** What became of a layer. */
+export interface LayerOutcome {
+  /** The layer. */
+  readonly layer: Descriptor;
+  /** Its zTOC, where it has one. */
+  readonly ztoc?: Descriptor;
+  /** Why it has none. */
+  readonly skipped?: LayerSkip;
+  /** Whether an image before this one in the same run has the layer too. */
+  readonly shared: boolean;
+  /** What the builder found odd. */
+  readonly warnings: readonly BuildWarning[];
+}
+
+/** An index that was made. */
+export interface CreatedIndex {
+  /** The image's platform, where it has one. */
+  readonly platform?: Platform;
+  /** The image manifest: the index's subject. */
+  readonly manifest: Descriptor;
+  /** The index manifest, with its artifact type. */
+  readonly index: Descriptor;
+  /** The image's layers, oldest first; prefetch artifacts among them left out. */
+  readonly layers: readonly LayerOutcome[];
+}
+
+/** What {@linkcode createIndex} made. */
+export interface CreateResult {
+  /** What the tag or digest names. */
+  readonly image: Descriptor;
+  /** An index for each image chosen, in that order; images of which no layer can be indexed are left out. */
+  readonly indexes: readonly CreatedIndex[];
+}
+
+/**
+ * Makes the v1 index of an image and puts it beside it, byte for byte what the reference's `create` makes: zTOCs, the
+ * empty config, then the index manifest with the image as its subject. Layers are streamed, each distinct one once however
+ * many platforms share it; memory is the builder's.
+ *
+ * A zTOC is pushed when its layer has been read to the end and fits its digest; an index when all that it names is there.
+ * Where the work fails or is aborted, zTOCs may be left behind, which nothing names yet, and a second run finds them.
+ *
+ * @throws {SociIndexError} `ERR_SOCI_NOTHING_TO_INDEX` where every layer was skipped; `ERR_SOCI_LAYER_FAILED` with the
+ * builder's error as `cause` for a layer that no zTOC can be made of; `ERR_SOCI_NOT_AN_IMAGE`,
+ * `ERR_SOCI_UNKNOWN_LAYER_TYPE`.
+ * @throws {OciError} `ERR_OCI_PLATFORM_NOT_FOUND`; `ERR_OCI_DIGEST_MISMATCH` and others of what is read.
+ * @throws {RangeError} for options out of their range.
+ */
+export async function createIndex(
+  ports: CreatePorts,
+  tagOrDigest: string,
+  options: CreateOptions = {},
+): Promise<CreateResult> {
+  const settings = settingsOf(options);
+  const { signal, priority } = options;
+  const chosen = await chooseImages(ports.image, tagOrDigest, options, { signal, priority });
+  // Decided for every layer before one is read.
+  const { images, jobs } = await planLayers(ports.image, chosen.images, settings, { signal, priority });
+  const indexed = images.filter(({ layers }) => layers.some(({ job }) => job !== undefined));
+  if (indexed.length === 0) throw nothingToIndex(images, settings.minLayerSize);
+
+  await runAll(jobs, settings.concurrency, signal, (job, inner) =>
+    indexLayer(ports, job, settings, { signal: inner, priority }),
+  );
+
+  const config = sociIndexConfig();
+  const named = { digest: digestOf(config), size: config.length };
+  await pushBlob(ports.target, named, config, { signal, priority });
+  const indexes: CreatedIndex[] = [];
+  const before = new Set<Job>();
+  // One after the other: registries without a referrers API keep a list, which two writers would take from each other.
+  for (const { image, layers: planned } of indexed) {
+    const index = await pushIndex(ports, image, planned, settings, { signal, priority });
+    const layers = planned.map((layer): LayerOutcome => outcomeOf(layer, before));
+    for (const { job } of planned) if (job !== undefined) before.add(job);
+    const { descriptor: manifest, platform } = image;
+    indexes.push({ manifest, index, layers, ...(platform === undefined ? {} : { platform }) });
+  }
+  return { image: chosen.top, indexes };
+}
+
+interface Settings {
+  readonly spanSize: number;
+  readonly minLayerSize: number;
+  readonly buildToolIdentifier: string;
+  readonly disableXattrs: boolean;
+  readonly concurrency: number;
+  readonly tell: (event: CreateEvent) => void;
+}
+
+function settingsOf(options: CreateOptions): Settings {
+  const { spanSize = DEFAULT_SPAN_SIZE, minLayerSize = DEFAULT_MIN_LAYER_SIZE, concurrency = 2 } = options;
+  atLeast("spanSize", spanSize, 1);
+  atLeast("minLayerSize", minLayerSize, 0);
+  atLeast("concurrency", concurrency, 1);
+  const unknown = (options.optimizations ?? []).find((name) => name !== "xattr");
+  if (unknown !== undefined)
+    throw new RangeError(`Cannot create index: ${JSON.stringify(unknown)} is not an optimization; there is "xattr"`);
+  return {
+    spanSize,
+    minLayerSize,
+    concurrency,
+    buildToolIdentifier: options.buildToolIdentifier ?? DEFAULT_BUILD_TOOL,
+    disableXattrs: options.optimizations?.includes("xattr") ?? false,
+    tell: (event) => options.onEvent?.(event),
+  };
+}
+
+function atLeast(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new RangeError(`Cannot create index: ${name} ${value} is not an integer of ${least} or more`);
+}
+
+async function indexLayer(ports: CreatePorts, job: Job, settings: Settings, options: ReadOptions): Promise<void> {
+  const { digest, size } = job.layer;
+  settings.tell({ v: 1, type: "layer-started", layer: digest, size });
+  const build = await buildLayer(ports, job, settings, options);
+  const ztoc = { mediaType: SOCI_ZTOC, digest: build.digest, size: build.bytes.length };
+  settings.tell({ v: 1, type: "layer-indexed", layer: digest, ztoc });
+  const existed = await pushBlob(ports.target, ztoc, build.bytes, options);
+  settings.tell({ v: 1, type: "ztoc-pushed", layer: digest, ztoc, existed });
+  job.ztoc = ztoc;
+  job.needsXattrs = build.needsXattrs;
+  job.warnings = build.warnings;
+}
+
+async function buildLayer(ports: CreatePorts, job: Job, settings: Settings, options: ReadOptions): Promise<ZtocBuild> {
+  const { layer, compression } = job;
+  const stream = await ports.image.stream(layer, options);
+  try {
+    return await buildZtoc(stream, {
+      compression,
+      spanSize: settings.spanSize,
+      buildToolIdentifier: settings.buildToolIdentifier,
+      inflate: ports.inflate,
+      signal: options.signal,
+      consumers: [
+        {
+          compressed: (bytes, at) =>
+            settings.tell({ v: 1, type: "layer-progress", layer: layer.digest, bytes: at + bytes.length }),
+        },
+      ],
+    });
+  } catch (cause) {
+    // What the builder says is about the layer's content and does not name it; what the stream says does.
+    if (!(cause instanceof Error) || !/^ERR_(?:ZTOC|INFLATE)_/.test(String((cause as { code?: unknown }).code)))
+      throw cause;
+    throw new SociIndexError(
+      "ERR_SOCI_LAYER_FAILED",
+      `Cannot index layer ${layer.digest} (${layer.mediaType}): ${cause.message}`,
+      { cause },
+    );
+  }
+}
+
+async function pushIndex(
+  ports: CreatePorts,
+  image: ChosenImage,
+  planned: readonly PlannedLayer[],
+  settings: Settings,
+  options: ReadOptions,
+): Promise<Descriptor> {
+  const layers = planned.flatMap(({ layer, job }): IndexedLayer[] => {
+    if (job?.ztoc === undefined) return [];
+    const disableXattrs = settings.disableXattrs && job.needsXattrs === false;
+    return [{ layer, ztoc: job.ztoc, spanSize: settings.spanSize, disableXattrs }];
+  });
+  const { buildToolIdentifier } = settings;
+  const sociIndex = createSociIndex("v1", layers, image.descriptor, { buildToolIdentifier });
+  const bytes = encodeSociIndex(sociIndex);
+  options.signal?.throwIfAborted();
+  await ports.target.pushManifest(bytes, OCI_MANIFEST, options);
+  const index: Descriptor = {
+    mediaType: OCI_MANIFEST,
+    digest: digestOf(bytes),
+    size: bytes.length,
+    artifactType: artifactTypeOf(sociIndex),
+  };
+  const { descriptor: manifest, platform } = image;
+  settings.tell({ v: 1, type: "index-pushed", index, manifest, ...(platform === undefined ? {} : { platform }) });
+  return index;
+}
+
+function outcomeOf({ layer, job, skipped }: PlannedLayer, before: ReadonlySet<Job>): LayerOutcome {
+  return {
+    layer,
+    shared: job !== undefined && before.has(job),
+    warnings: job?.warnings ?? [],
+    ...(job?.ztoc === undefined ? {} : { ztoc: job.ztoc }),
+    ...(skipped === undefined ? {} : { skipped }),
+  };
+}

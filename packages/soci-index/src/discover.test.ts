@@ -1,0 +1,124 @@
+import { decodeManifest, digestOf, encodeManifest, type Descriptor, type ImageManifest } from "@socikit/oci";
+import { expect, test } from "vitest";
+import { discoverSociIndex, type DiscoverOptions, type DiscoveryEvent } from "./discover.ts";
+import { SOCI_INDEX_V1 } from "./media-types.ts";
+import { createSociIndex, encodeSociIndex, sociIndexConfig } from "./soci-index.ts";
+import { memoryTarget, type MemoryTarget } from "./testing/memory-target.ts";
+
+const CONFIG = { mediaType: "application/vnd.oci.image.config.v1+json", digest: digestOf(new Uint8Array()), size: 0 };
+
+function imageOf(annotations?: Record<string, string>): { descriptor: Descriptor; manifest: ImageManifest } {
+  const bytes = encodeManifest({
+    schemaVersion: 2,
+    config: CONFIG,
+    layers: [],
+    ...(annotations === undefined ? {} : { annotations }),
+  });
+  return {
+    descriptor: {
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      digest: digestOf(bytes),
+      size: bytes.length,
+    },
+    manifest: decodeManifest(bytes) as ImageManifest,
+  };
+}
+
+async function storeOf(...indexes: readonly Uint8Array[]): Promise<MemoryTarget> {
+  const store = memoryTarget();
+  store.blobs.set(digestOf(sociIndexConfig()), sociIndexConfig());
+  for (const index of indexes) await store.pushManifest(index, "");
+  return store;
+}
+
+async function discover(store: MemoryTarget, image: ReturnType<typeof imageOf>, options?: DiscoverOptions) {
+  const trace: DiscoveryEvent[] = [];
+  const found = await discoverSociIndex({ index: store }, image, { ...options, onEvent: (event) => trace.push(event) });
+  return { found, trace: trace.map(({ v, type, step, outcome, index }) => [v, type, step, outcome, index]) };
+}
+
+const PLAIN = imageOf();
+const V1 = encodeSociIndex(createSociIndex("v1", [], PLAIN.descriptor));
+const OTHER_V1 = encodeSociIndex(createSociIndex("v1", [], PLAIN.descriptor, { buildToolIdentifier: "other" }));
+const V2 = encodeSociIndex(createSociIndex("v2", []));
+const ANNOTATED = imageOf({ "com.amazon.soci.index-digest": digestOf(V2) });
+
+test("discoverSociIndex() uses the index that the caller names, before anything else", async () => {
+  const { found, trace } = await discover(await storeOf(V1, V2), ANNOTATED, { indexDigest: digestOf(V1) });
+  expect(found).toMatchObject({ via: "digest", index: { version: "v1" }, descriptor: { digest: digestOf(V1) } });
+  expect(trace).toEqual([[1, "discovery", "digest", "found", digestOf(V1)]]);
+});
+
+test("discoverSociIndex() uses the index that the image's annotation names, before referrers", async () => {
+  const v1 = encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor));
+  const { found, trace } = await discover(await storeOf(v1, V2), ANNOTATED);
+  expect(found).toMatchObject({ via: "annotation", index: { version: "v2" } });
+  expect(trace).toEqual([[1, "discovery", "annotation", "found", digestOf(V2)]]);
+});
+
+test("discoverSociIndex() uses the first v1 referrer", async () => {
+  const { found, trace } = await discover(await storeOf(V2, OTHER_V1, V1), PLAIN);
+  expect(found).toMatchObject({ via: "referrers", descriptor: { digest: digestOf(OTHER_V1) } });
+  expect(trace).toEqual([
+    [1, "discovery", "annotation", "absent", undefined],
+    [1, "discovery", "referrers", "found", digestOf(OTHER_V1)],
+  ]);
+});
+
+test("discoverSociIndex() finds none where there is none", async () => {
+  const { found, trace } = await discover(await storeOf(V1), imageOf({ a: "b" }));
+  expect(found).toBeUndefined();
+  expect(trace.map(([, , step, outcome]) => [step, outcome])).toEqual([
+    ["annotation", "absent"],
+    ["referrers", "absent"],
+  ]);
+});
+
+test.for([
+  ["another image's", encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor))],
+  ["a v2 index", V2],
+] as const)("discoverSociIndex() passes over what the registry lists and is %s", async ([, wrong]) => {
+  const store = await storeOf(wrong, V1);
+  // A registry, or whoever writes its fallback tag, may list anything.
+  store.referrers = async function* () {
+    for (const bytes of [wrong, V1]) yield { ...(await store.resolve(digestOf(bytes))), artifactType: SOCI_INDEX_V1 };
+  };
+  const { found, trace } = await discover(store, PLAIN);
+  expect(found?.descriptor.digest).toBe(digestOf(V1));
+  expect(trace.map(([, , , outcome]) => outcome)).toEqual(["absent", "rejected", "found"]);
+});
+
+test("discoverSociIndex() looks at 16 candidates and no more", async () => {
+  const other = encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor));
+  for (const [wrong, want] of [
+    [15, digestOf(V1)],
+    [16, undefined],
+  ] as const) {
+    const store = await storeOf(other, V1);
+    store.referrers = async function* () {
+      for (let i = 0; i < wrong; i++) yield store.resolve(digestOf(other));
+      yield store.resolve(digestOf(V1));
+    };
+    expect((await discover(store, PLAIN)).found?.descriptor.digest).toBe(want);
+  }
+});
+
+test("discoverSociIndex() does not fall back where what is named is broken or missing", async () => {
+  const store = await storeOf(V1);
+  await expect(discover(store, PLAIN, { indexDigest: digestOf(V2) })).rejects.toThrow("Cannot find manifest");
+  const missing = imageOf({ "com.amazon.soci.index-digest": digestOf(V2) });
+  await expect(discover(store, missing)).rejects.toThrow("Cannot find manifest");
+  const broken = imageOf({ "com.amazon.soci.index-digest": "sha256:../x" });
+  await expect(discover(store, broken)).rejects.toMatchObject({
+    code: "ERR_SOCI_INDEX_MALFORMED",
+    message: /"sha256:..\/x" is not a digest/,
+  });
+  const image = encodeManifest({
+    schemaVersion: 2,
+    config: { ...CONFIG, digest: digestOf(sociIndexConfig()), size: 2 },
+    layers: [],
+  });
+  await expect(discover(await storeOf(image), PLAIN, { indexDigest: digestOf(image) })).rejects.toMatchObject({
+    code: "ERR_SOCI_INDEX_UNKNOWN_VERSION",
+  });
+});

@@ -1,0 +1,26 @@
+/** Codes of {@linkcode SociIndexError}, each one distinct cause. Codes are stable API; messages are not. */
+export const SOCI_INDEX_ERROR_CODES = [
+  "ERR_SOCI_INDEX_MALFORMED",
+  "ERR_SOCI_INDEX_UNKNOWN_VERSION",
+  "ERR_SOCI_INDEX_TOO_LARGE",
+  "ERR_SOCI_NOT_AN_IMAGE",
+  "ERR_SOCI_UNKNOWN_LAYER_TYPE",
+  "ERR_SOCI_LAYER_FAILED",
+  "ERR_SOCI_NOTHING_TO_INDEX",
+] as const;
+
+/** One of {@linkcode SOCI_INDEX_ERROR_CODES}. */
+export type SociIndexErrorCode = (typeof SOCI_INDEX_ERROR_CODES)[number];
+
+/** A SOCI index that cannot be read, or an image that none can be made for. */
+export class SociIndexError extends Error {
+  override readonly name = "SociIndexError";
+  /** The distinct cause. */
+  readonly code: SociIndexErrorCode;
+
+  /** @param options `cause`, where another error lies below. */
+  constructor(code: SociIndexErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { parsePlatform, type Platform } from "@socikit/oci";
+
+/** A run of the reference's `create`. */
+export interface CreateRun {
+  readonly image: string;
+  readonly args: readonly string[];
+  readonly exit: number;
+  /** Sorted, each once. */
+  readonly messages: readonly string[];
+  readonly error?: string;
+  readonly indexes?: Readonly<Record<string, { readonly size: number; readonly json: string }>>;
+}
+
+interface ConvertRun {
+  readonly newBlobs?: Readonly<Record<string, { readonly json?: string }>>;
+}
+
+const golden = JSON.parse(readFileSync(new URL("../../../../testdata/images.json", import.meta.url), "utf8")) as {
+  readonly create: readonly CreateRun[];
+  readonly convert: readonly ConvertRun[];
+};
+
+/** The runs, in their order. */
+export const createRuns: readonly CreateRun[] = golden.create;
+
+/** Every SOCI index that the reference wrote, of both versions: digest and text. */
+export function goldenIndexes(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const add = (blobs: Readonly<Record<string, { readonly json?: string }>> | undefined): void => {
+    for (const [digest, { json }] of Object.entries(blobs ?? {})) {
+      const config = json === undefined ? undefined : (JSON.parse(json) as { config?: { mediaType: string } }).config;
+      if (json !== undefined && config?.mediaType.startsWith("application/vnd.amazon.soci.index."))
+        found.set(digest, json);
+    }
+  };
+  for (const run of golden.create) add(run.indexes);
+  for (const run of golden.convert) add(run.newBlobs);
+  return found;
+}
+
+/** The options that a run's arguments stand for. */
+export function optionsOf(args: readonly string[]): {
+  readonly spanSize?: number;
+  readonly minLayerSize?: number;
+  readonly platforms?: readonly Platform[] | "all";
+  readonly optimizations?: readonly "xattr"[];
+  readonly prefetchFiles: readonly string[];
+} {
+  const values = (name: string): string[] => args.flatMap((arg, i) => (args[i - 1] === name ? [arg] : []));
+  const number = (name: string): number | undefined => values(name).map(Number)[0];
+  const spanSize = number("--span-size");
+  const minLayerSize = number("--min-layer-size");
+  const platforms = args.includes("--all-platforms") ? "all" : values("--platform").map(parsePlatform);
+  return {
+    ...(spanSize === undefined ? {} : { spanSize }),
+    ...(minLayerSize === undefined ? {} : { minLayerSize }),
+    ...(platforms.length === 0 ? {} : { platforms }),
+    ...(values("--optimizations").includes("xattr") ? { optimizations: ["xattr"] as const } : {}),
+    prefetchFiles: values("--prefetch-file"),
+  };
+}
