@@ -7,7 +7,7 @@ import { exchange } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
 import { printable, redactUrl } from "./redact.ts";
 import { isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
-import { drainBody, readBody, readPrefix } from "./read-body.ts";
+import { finishBody, readBody, readPrefix } from "./read-body.ts";
 import { realmTrust } from "./realm.ts";
 import { MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
 import { isRetryableStatus } from "./retry.ts";
@@ -243,7 +243,7 @@ export class Authorizer {
       const response = await exchange(transport, { ...request, url: url.href }, limits, timer, signal);
       const location = response.headers.get("location");
       if (!isRedirect(response.status) || location === null) return response;
-      void drainBody(response.body);
+      await finishBody(response);
       const next = mayContact(url, location, "redirect of the token server");
       if (next.origin !== url.origin || request.method !== "GET" || hops >= MAX_REDIRECTS) {
         throw new RegistryError(

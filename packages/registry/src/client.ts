@@ -5,7 +5,7 @@ import { RegistryError, type RegistryErrorContext } from "./errors.ts";
 import type { RegistryEvent } from "./events.ts";
 import { exchange } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
-import { drainBody, readPrefix } from "./read-body.ts";
+import { finishBody, readPrefix } from "./read-body.ts";
 import { printable, redactUrl } from "./redact.ts";
 import { crossOriginHeaders, isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
 import { MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
@@ -181,13 +181,13 @@ export class RegistryClient {
         answered = true;
         const challenge = received.headers.get("www-authenticate");
         if (await this.#authorizer.answer(challenge, request.scopes, authorization)) {
-          void drainBody(received.body);
+          await finishBody(received);
           continue;
         }
       }
       const location = received.headers.get("location");
       if (!isRedirect(received.status) || location === null) return response;
-      void drainBody(received.body);
+      await finishBody(received);
       const next = mayContact(url, location, "redirect");
       const fail = (what: string): never => {
         throw new RegistryError(

@@ -2,10 +2,10 @@ import { checkBlobRange, OciError, type BlobSource, type Digest, type ReadOption
 import type { ClientResponse, RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
 import { classifyRange, type WantedRange } from "./range-response.ts";
-import { drainBody } from "./read-body.ts";
+import { drainBody, finishBody } from "./read-body.ts";
 import { redactUrl } from "./redact.ts";
 import { signedUrlLifetimeMs } from "./redirect.ts";
-import { rangeField } from "./responses.ts";
+import { contentLengthOf, rangeField } from "./responses.ts";
 import { retryDelayMs } from "./retry.ts";
 import { repositoryScope } from "./scopes.ts";
 import { statBlob } from "./stat-blob.ts";
@@ -60,13 +60,13 @@ export function rangeSource(
       const response = await ask(url);
       if (!isExpired(response.status)) return response;
       if (signed?.url === url) signed = undefined;
-      void drainBody(response.body);
+      await finishBody(response);
     }
     for (let generation = 0; ; generation++) {
       // Once more from the registry: the URL may have ended between two hops, or come from a cache.
       const response = await ask(client.url(`blobs/${digest}`));
       if (isExpired(response.status)) {
-        void drainBody(response.body);
+        await finishBody(response);
         if (generation === 0) continue;
         throw new RegistryError(
           "ERR_REGISTRY_DENIED",
@@ -114,8 +114,10 @@ export function rangeSource(
             }
           } finally {
             reader?.releaseLock();
-            // To its end where it has come to its end: the connection is free then.
-            void (at === judged.until ? drainBody(body) : body?.cancel().catch(() => {}));
+            if (at !== judged.until) void body?.cancel().catch(() => {});
+            // It has come to its end, which a length tells at once; a chunked body's last chunk may be late.
+            else if (contentLengthOf(response.headers) === undefined) void drainBody(body);
+            else await drainBody(body);
           }
           if (at >= end) return;
           // A server may send less than was asked for, and say so: the rest is the next request's.

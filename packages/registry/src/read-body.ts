@@ -1,4 +1,8 @@
 import { RegistryError, type RegistryErrorContext } from "./errors.ts";
+import { contentLengthOf } from "./responses.ts";
+
+/** Bytes read for the sake of the connection: a new one costs a round trip or two. */
+const MAX_DRAIN = 16 * 1024;
 
 /** Takes chunks until the body ends or `take` has had enough; then lets go of it. */
 async function readWhile(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => boolean): Promise<void> {
@@ -67,7 +71,7 @@ export async function readPrefix(body: ReadableStream<Uint8Array> | null, limit:
 }
 
 /** Reads a body's last few bytes, so that its connection can be used again, or cancels it where there is more. Never fails. */
-export async function drainBody(body: ReadableStream<Uint8Array> | null, limit: number = 16 * 1024): Promise<void> {
+export async function drainBody(body: ReadableStream<Uint8Array> | null, limit: number = MAX_DRAIN): Promise<void> {
   if (body === null || body.locked) return;
   let size = 0;
   try {
@@ -75,4 +79,17 @@ export async function drainBody(body: ReadableStream<Uint8Array> | null, limit: 
   } catch {
     // Nobody waits for these bytes.
   }
+}
+
+/**
+ * Lets go of a response before the next request. A short body of known length is waited for: it has come with the header,
+ * and the next request then finds the connection free. Anything else ends beside it.
+ */
+export async function finishBody(response: {
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+}): Promise<void> {
+  const drained = drainBody(response.body);
+  const length = contentLengthOf(response.headers);
+  if (length !== undefined && length <= MAX_DRAIN) await drained;
 }

@@ -11,7 +11,7 @@ import {
 } from "@socikit/oci";
 import type { ClientRequest, ClientResponse, RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
-import { drainBody } from "./read-body.ts";
+import { finishBody } from "./read-body.ts";
 import { printable } from "./redact.ts";
 import { mayContact } from "./redirect.ts";
 import { parseUploadRange } from "./responses.ts";
@@ -49,7 +49,7 @@ export async function beginUpload(
     },
     readOptions,
   );
-  void drainBody(response.body);
+  await finishBody(response);
   const location = locationOf(client, response, undefined);
   const least = Number(response.headers.get("oci-chunk-min-length") ?? 0);
   const chunkSize = least > options.chunkSize && least <= MAX_CHUNK ? least : options.chunkSize;
@@ -100,7 +100,7 @@ export async function mountBlob(
     if (error instanceof RegistryError && error.status !== undefined && !error.retryable) return false;
     throw error;
   }
-  void drainBody(response.body);
+  await finishBody(response);
   if (response.status === 201) return true;
   // A session was opened instead, which nobody will use.
   const location = locationOf(client, response, undefined);
@@ -189,7 +189,7 @@ class RemoteUpload implements BlobUpload {
           },
           options,
         );
-        void drainBody(response.body);
+        await finishBody(response);
         const stored = response.headers.get("docker-content-digest");
         if (stored !== null && stored !== digest && stored.startsWith(`${algorithmOf(digest)}:`)) {
           throw new OciError(
@@ -265,7 +265,7 @@ class RemoteUpload implements BlobUpload {
           },
           options,
         );
-        void drainBody(response.body);
+        await finishBody(response);
         this.#location = locationOf(this.#client, response, this.#location);
         const has = parseUploadRange(response.headers.get("range"));
         this.#confirm(has === undefined || has === 0 ? goal : has);
@@ -379,7 +379,7 @@ async function statusOf(
     },
     options,
   );
-  void drainBody(response.body);
+  await finishBody(response);
   const range = response.headers.get("range");
   return { location: locationOf(client, response, location), offset: parseUploadRange(range) ?? 0 };
 }

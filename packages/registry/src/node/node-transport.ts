@@ -42,6 +42,9 @@ export function nodeTransport(options: NodeTransportOptions = {}): Transport & {
         method: method as Dispatcher.HttpMethod,
         headers: { ...headers },
         dispatcher,
+        // undici closes the connection after a HEAD, for servers that send a body all the same: a handshake each. Those
+        // servers' bodies break the next answer's header, which is repeated.
+        reset: false,
         ...(body === undefined ? {} : { body: body instanceof ReadableStream ? Readable.from(body) : body }),
         ...(readOptions?.signal === undefined ? {} : { signal: readOptions.signal }),
       });

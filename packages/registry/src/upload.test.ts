@@ -1,0 +1,415 @@
+import { bytesSource, digestOf } from "@socikit/oci";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { handlerTransport } from "./handler-transport.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import { openRepository } from "./repository.ts";
+import { createRegistryHandler } from "./server.ts";
+import { scriptedRegistry, type Answer } from "./testing/scripted-registry.ts";
+import { uploadBlob } from "./upload-blob.ts";
+
+const BLOB = new Uint8Array(2_500).map((_, i) => (i * 17) ^ (i >> 7));
+const DIGEST = digestOf(BLOB);
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+/** What a registry with uploads does, and where a test may interfere. */
+interface Session {
+  bytes: number[];
+  stored: Uint8Array | undefined;
+  open: boolean;
+}
+type Interfere = (
+  session: Session,
+  request: { method: string; url: URL; body: Uint8Array; headers: Headers },
+  count: number,
+) => Response | undefined;
+
+function uploads(
+  interfere: Interfere = () => undefined,
+  location = (n: number) => `/v2/a/b/blobs/uploads/u?_state=s${n}`,
+) {
+  const session: Session = { bytes: [], stored: undefined, open: false };
+  let states = 0;
+  const next = (): Record<string, string> => ({ location: location(states++) });
+  const range = (): Record<string, string> =>
+    session.bytes.length === 0 ? {} : { range: `0-${session.bytes.length - 1}` };
+  const answer: Answer = ({ method, url: href, body, headers }, count) => {
+    const url = new URL(href);
+    const interfered = interfere(session, { method, url, body, headers }, count);
+    if (interfered !== undefined) return interfered;
+    if (method === "POST") {
+      session.open = true;
+      return new Response(null, { status: 202, headers: next() });
+    }
+    if (method === "HEAD")
+      return session.stored === undefined
+        ? undefined
+        : new Response(null, { headers: { "content-length": String(session.stored.length) } });
+    if (!session.open) return undefined;
+    if (method === "GET") return new Response(null, { status: 204, headers: { ...next(), ...range() } });
+    if (method === "DELETE") {
+      session.open = false;
+      return new Response(null, { status: 204 });
+    }
+    const start = /^(\d+)-/.exec(headers.get("content-range") ?? "")?.[1];
+    if (start !== undefined && Number(start) !== session.bytes.length)
+      return new Response(null, { status: 416, headers: { ...next(), ...range() } });
+    session.bytes.push(...body);
+    if (method === "PATCH") return new Response(null, { status: 202, headers: { ...next(), ...range() } });
+    const stored = new Uint8Array(session.bytes);
+    if (digestOf(stored) !== url.searchParams.get("digest"))
+      return Response.json({ errors: [{ code: "DIGEST_INVALID", message: "no" }] }, { status: 400 });
+    session.stored = stored;
+    session.open = false;
+    return new Response(null, { status: 201, headers: { "docker-content-digest": digestOf(stored) } });
+  };
+  const registry = scriptedRegistry(answer);
+  const methods = (): string[] => registry.seen.map(({ method }) => method);
+  return { session, registry, methods };
+}
+
+const push = async (repository: ReturnType<typeof openRepository>, bytes = BLOB): Promise<unknown> => {
+  const upload = await repository.begin();
+  await upload.write(bytes);
+  return upload.commit(digestOf(bytes));
+};
+
+describe("an upload", () => {
+  test("shorter than a chunk is one POST and one PUT", async () => {
+    const { registry, session, methods } = uploads();
+    await push(registry.open({ uploadChunkSize: 2_500 }));
+    expect(methods()).toEqual(["POST", "PUT"]);
+    expect(session.stored).toEqual(BLOB);
+    const put = registry.seen[1]!;
+    expect(put.url).toBe(`https://r.test/v2/a/b/blobs/uploads/u?_state=s0&digest=${encodeURIComponent(DIGEST)}`);
+    expect(put.headers.has("content-range")).toBe(false);
+  });
+
+  test("longer than a chunk is PATCHes in order, each at the Location before it, the rest with the PUT", async () => {
+    const { registry, session } = uploads();
+    await push(registry.open({ uploadChunkSize: 1_000 }));
+    expect(session.stored).toEqual(BLOB);
+    expect(
+      registry.seen.map(({ method, url, headers }) => [
+        method,
+        new URL(url).searchParams.get("_state"),
+        headers.get("content-range"),
+      ]),
+    ).toEqual([
+      ["POST", null, null],
+      ["PATCH", "s0", "0-999"],
+      ["PATCH", "s1", "1000-1999"],
+      ["PUT", "s2", "2000-2499"],
+    ]);
+  });
+
+  test("is the same blob, however it is cut", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 900 }), { maxLength: 8 }),
+        fc.integer({ min: 100, max: 3_000 }),
+        async (cuts, uploadChunkSize) => {
+          const { registry, session } = uploads();
+          const upload = await registry.open({ uploadChunkSize }).begin();
+          let at = 0;
+          for (const cut of [...cuts, BLOB.length]) {
+            const piece = BLOB.slice(at, at + cut);
+            await upload.write(piece);
+            piece.fill(0);
+            at += piece.length;
+          }
+          await upload.commit(DIGEST);
+          expect(session.stored).toEqual(BLOB);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  test("of nothing is the empty blob", async () => {
+    const { registry, session } = uploads();
+    await push(registry.open(), new Uint8Array());
+    expect(session.stored).toEqual(new Uint8Array());
+  });
+
+  test("heeds the least chunk length that the registry asks for", async () => {
+    const { registry, methods } = uploads((session, { method }) => {
+      if (method !== "POST") return undefined;
+      session.open = true;
+      return new Response(null, {
+        status: 202,
+        headers: { location: "/v2/a/b/blobs/uploads/u", "oci-chunk-min-length": "2000" },
+      });
+    });
+    await push(registry.open({ uploadChunkSize: 1_000 }));
+    expect(methods()).toEqual(["POST", "PATCH", "PUT"]);
+  });
+
+  test("whose Location is elsewhere goes there without credentials", async () => {
+    const { registry, session } = uploads(
+      (_, { url, headers }) =>
+        url.host === "r.test" && !headers.has("authorization")
+          ? new Response(null, { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } })
+          : undefined,
+      (n) => `https://storage.test/u?_state=s${n}`,
+    );
+    await push(registry.open({ credentials: async () => ({ username: "u", password: "p" }), uploadChunkSize: 1_000 }));
+    expect(session.stored).toEqual(BLOB);
+    expect(
+      registry.seen
+        .filter(({ url }) => new URL(url).host === "storage.test")
+        .map(({ headers }) => headers.has("authorization")),
+    ).toEqual([false, false, false]);
+  });
+
+  test.for(["http://r.test/u", "https://127.0.0.1/u", "file:///u"])(
+    "whose Location is %j is refused",
+    async (location) => {
+      const { registry } = uploads(undefined, () => location);
+      expect(await failure(push(registry.open()))).toMatchObject({ code: "ERR_REGISTRY_REDIRECT" });
+    },
+  );
+
+  test("without a Location is refused", async () => {
+    const registry = scriptedRegistry(() => new Response(null, { status: 202 }));
+    expect(await failure(push(registry.open()))).toMatchObject({ code: "ERR_REGISTRY_PROTOCOL" });
+  });
+
+  test("that is not its digest is not sent to its end", async () => {
+    const { registry, session, methods } = uploads();
+    const upload = await registry.open().begin();
+    await upload.write(BLOB);
+    expect(await failure(upload.commit(digestOf(new Uint8Array(1))))).toMatchObject({
+      code: "ERR_OCI_DIGEST_MISMATCH",
+    });
+    expect(methods()).toEqual(["POST", "DELETE"]);
+    expect(session.open).toBe(false);
+  });
+
+  test("that may not be started says so", async () => {
+    const registry = scriptedRegistry(() =>
+      Response.json({ errors: [{ code: "DENIED", message: "read only" }] }, { status: 403 }),
+    );
+    const error = await failure(push(registry.open()));
+    expect(error).toMatchObject({ code: "ERR_REGISTRY_DENIED" });
+    expect(String(error)).toContain("Cannot start upload to r.test/a/b: r.test answers 403 (DENIED: read only)");
+  });
+
+  test("is begun with its algorithm where that is not sha256", async () => {
+    const { registry } = uploads();
+    await registry.open().begin({ algorithm: "sha512" });
+    expect(new URL(registry.seen[0]!.url).searchParams.get("digest-algorithm")).toBe("sha512");
+  });
+});
+
+describe("an upload recovers where", () => {
+  test.for<[string, Interfere]>([
+    [
+      "a chunk is cut off half-way",
+      (session, { method, body }, count) => {
+        if (method !== "PATCH" || count !== 1) return undefined;
+        session.bytes.push(...body.subarray(0, 400));
+        throw new TypeError("terminated");
+      },
+    ],
+    [
+      "a chunk arrives, but its answer is lost",
+      (session, { method, body }, count) => {
+        if (method !== "PATCH" || count !== 1) return undefined;
+        session.bytes.push(...body);
+        throw new TypeError("terminated");
+      },
+    ],
+    [
+      "a chunk is refused for now",
+      (_, { method }, count) => (method === "PATCH" && count === 1 ? new Response(null, { status: 503 }) : undefined),
+    ],
+    [
+      "a chunk is taken in part",
+      (session, { method, body }, count) => {
+        if (method !== "PATCH" || count !== 1) return undefined;
+        session.bytes.push(...body.subarray(0, 300));
+        return new Response(null, {
+          status: 202,
+          headers: { location: "/v2/a/b/blobs/uploads/u?_state=s9", range: "0-299" },
+        });
+      },
+    ],
+    [
+      "the PUT is cut off",
+      (_, { method }, count) => {
+        if (method !== "PUT" || count !== 3) return undefined;
+        throw new TypeError("terminated");
+      },
+    ],
+    [
+      "the PUT is heard, but its answer is lost",
+      (session, { method, body }, count) => {
+        if (method !== "PUT" || count !== 3) return undefined;
+        session.stored = new Uint8Array([...session.bytes, ...body]);
+        session.open = false;
+        throw new TypeError("terminated");
+      },
+    ],
+  ])("%s", async ([, interfere]) => {
+    const { registry, session } = uploads(interfere);
+    await push(registry.open({ uploadChunkSize: 1_000 }));
+    expect(session.stored).toEqual(BLOB);
+  });
+
+  test("not for ever", async () => {
+    const { registry, methods } = uploads((_, { method }) =>
+      method === "PATCH" ? new Response(null, { status: 503 }) : undefined,
+    );
+    expect(await failure(push(registry.open({ uploadChunkSize: 1_000, maxRetries: 2 })))).toMatchObject({
+      code: "ERR_REGISTRY_STATUS",
+      status: 503,
+    });
+    expect(methods().filter((method) => method === "PATCH")).toHaveLength(3);
+  });
+
+  test("not where the registry says it has more than was sent", async () => {
+    const { registry } = uploads((_, { method }, count) =>
+      method === "PATCH" && count === 1
+        ? new Response(null, { status: 202, headers: { location: "/u", range: "0-5000" } })
+        : undefined,
+    );
+    expect(await failure(push(registry.open({ uploadChunkSize: 1_000 })))).toMatchObject({
+      code: "ERR_REGISTRY_PROTOCOL",
+    });
+  });
+});
+
+describe("resume()", () => {
+  test("goes on at the offset that the registry has, under the id of before", async () => {
+    const { registry, session } = uploads();
+    const repository = registry.open({ uploadChunkSize: 1_000 });
+    const first = await repository.begin();
+    await first.write(BLOB.subarray(0, 1_500));
+    await first.suspend();
+    expect(first.offset).toBe(1_500);
+    const again = await registry.open({ uploadChunkSize: 1_000 }).resume(first.id);
+    expect(again.offset).toBe(1_500);
+    await again.write(BLOB.subarray(again.offset));
+    await again.commit(DIGEST);
+    expect(session.stored).toEqual(BLOB);
+  });
+
+  test("of an upload that the registry has forgotten is a coded error", async () => {
+    const registry = scriptedRegistry(() =>
+      Response.json({ errors: [{ code: "BLOB_UPLOAD_UNKNOWN" }] }, { status: 404 }),
+    );
+    expect(await failure(registry.open().resume("https://r.test/u"))).toMatchObject({
+      code: "ERR_REGISTRY_UPLOAD_UNKNOWN",
+    });
+  });
+
+  test("of an id that is none sends nothing", async () => {
+    const registry = scriptedRegistry(() => undefined);
+    expect(await failure(registry.open().resume("nonsense"))).toBeInstanceOf(TypeError);
+    expect(await failure(registry.open().resume("http://r.test/u"))).toMatchObject({ code: "ERR_REGISTRY_REDIRECT" });
+    expect(registry.seen).toEqual([]);
+  });
+});
+
+describe("mount()", () => {
+  test("asks for both scopes and says whether the blob is there now", async () => {
+    const registry = scriptedRegistry(() => new Response(null, { status: 201 }));
+    expect(await registry.open().mount(DIGEST, "c/d")).toBe(true);
+    expect(registry.seen[0]!.url).toBe(
+      `https://r.test/v2/a/b/blobs/uploads/?mount=${encodeURIComponent(DIGEST)}&from=c%2Fd`,
+    );
+  });
+
+  test("leaves no session behind where the registry opened one instead", async () => {
+    const { registry, session, methods } = uploads();
+    expect(await registry.open().mount(DIGEST, "c/d")).toBe(false);
+    expect(methods()).toEqual(["POST", "DELETE"]);
+    expect(session.open).toBe(false);
+  });
+
+  test.for([400, 401, 403, 404, 405])("is false where the registry answers %i", async (status) => {
+    expect(
+      await scriptedRegistry(() => new Response(null, { status }))
+        .open()
+        .mount(DIGEST, "c/d"),
+    ).toBe(false);
+  });
+});
+
+describe("uploadBlob()", () => {
+  test("takes a broken upload up again, from the source", async () => {
+    let broken = 0;
+    const { registry, session } = uploads((_, { method }) =>
+      method === "PATCH" && broken++ < 2 ? new Response(null, { status: 503 }) : undefined,
+    );
+    const progress: number[] = [];
+    await uploadBlob(
+      registry.open({ uploadChunkSize: 1_000, maxRetries: 0 }),
+      bytesSource(BLOB),
+      { digest: DIGEST, size: BLOB.length },
+      { onProgress: (bytes) => progress.push(bytes) },
+    );
+    expect(session.stored).toEqual(BLOB);
+    expect(progress.at(-1)).toBe(BLOB.length);
+  });
+
+  test("begins again where the registry has forgotten the upload", async () => {
+    let broken = 0;
+    const { registry, session } = uploads((current, { method }) => {
+      if (method !== "PATCH" || broken++ > 0) return undefined;
+      current.open = false;
+      return new Response(null, { status: 503 });
+    });
+    await uploadBlob(registry.open({ uploadChunkSize: 1_000, maxRetries: 0 }), bytesSource(BLOB), {
+      digest: DIGEST,
+      size: BLOB.length,
+    });
+    expect(session.stored).toEqual(BLOB);
+  });
+
+  test("aborts what it cannot finish", async () => {
+    const { registry, session } = uploads((_, { method }) =>
+      method === "PUT" ? new Response(null, { status: 403 }) : undefined,
+    );
+    const blob = { digest: DIGEST, size: BLOB.length };
+    expect(await failure(uploadBlob(registry.open(), bytesSource(BLOB), blob))).toMatchObject({
+      code: "ERR_REGISTRY_DENIED",
+    });
+    expect(session.open).toBe(false);
+  });
+
+  test("aborts when it is aborted, with the signal's reason", async () => {
+    const { registry, session } = uploads();
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const source = {
+      size: BLOB.length,
+      read: async () => {
+        controller.abort(reason);
+        return BLOB;
+      },
+    };
+    expect(
+      await failure(
+        uploadBlob(registry.open(), source, { digest: DIGEST, size: BLOB.length }, { signal: controller.signal }),
+      ),
+    ).toBe(reason);
+    expect(session.open).toBe(false);
+  });
+
+  test("reaches the registry of this package, in chunks", async () => {
+    const repository = openRepository("localhost:5000/a/b", {
+      transport: handlerTransport(createRegistryHandler(createMemoryStore())),
+      uploadChunkSize: 700,
+    });
+    await uploadBlob(repository, bytesSource(BLOB), { digest: DIGEST, size: BLOB.length });
+    expect(await repository.stat(DIGEST)).toEqual({ size: BLOB.length });
+    const source = await repository.open({ digest: DIGEST, size: BLOB.length });
+    expect(Buffer.compare(await source.read(0, BLOB.length), BLOB)).toBe(0);
+  });
+});
