@@ -8,15 +8,39 @@ import { utf8Length } from "./utf8.ts";
  */
 export type ByteString = string & { readonly __brand: "ByteString" };
 
+declare const process: { getBuiltinModule?(name: string): unknown } | undefined;
+
+type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
+
+/**
+ * Node's latin1 decoder, where the host has it (Node, Deno, Bun; no permission needed): a name takes a third of the time of
+ * the portable way and leaves no garbage, which is most of what reading 100,000 names costs.
+ */
+const latin1Slice: Latin1Slice | undefined = hostLatin1Slice();
+
+function hostLatin1Slice(): Latin1Slice | undefined {
+  const buffer = typeof process === "object" ? process.getBuiltinModule?.("node:buffer") : undefined;
+  const slice = (
+    buffer as { readonly Buffer?: { readonly prototype?: { readonly latin1Slice?: Latin1Slice } } } | undefined
+  )?.Buffer?.prototype?.latin1Slice;
+  // It is not a documented method: taken only where it does what it is wanted for.
+  return slice?.call(Uint8Array.of(0x41, 0x80, 0xff), 1, 3) === "\x80\xff" ? slice : undefined;
+}
+
 /** `String.fromCharCode` takes its bytes as arguments; this many fit every engine's stack. */
 const CHUNK = 8192;
 
 /** The ByteString of some bytes. */
 export function byteStringOf(bytes: Uint8Array): ByteString {
-  if (bytes.length <= CHUNK) return String.fromCharCode(...bytes) as ByteString;
+  if (latin1Slice !== undefined) return latin1Slice.call(bytes, 0, bytes.length) as ByteString;
   let text = "";
-  for (let at = 0; at < bytes.length; at += CHUNK) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
+  for (let at = 0; at < bytes.length; at += CHUNK) text += fromCharCodes(bytes.subarray(at, at + CHUNK));
   return text as ByteString;
+}
+
+/** `apply` reads the array's elements; spreading would make an iterator result of each. */
+function fromCharCodes(bytes: Uint8Array): string {
+  return String.fromCharCode.apply(undefined, bytes as unknown as number[]);
 }
 
 /** The bytes of a ByteString. The caller owns the result. */

@@ -130,6 +130,7 @@ test("decodeManifest(encode(manifest)) is the manifest", () => {
       expect(decoded).toEqual(document);
       expect(isImageIndex(decoded) ? encodeIndex(decoded) : encodeManifest(decoded)).toEqual(encoded);
     }),
+    { numRuns: 40 },
   );
 });
 
@@ -209,7 +210,7 @@ test("decodeGoJson() agrees with JSON.parse wherever both take the text", () => 
       // JSON has a -0, Go's integers have not.
       if (here.error === undefined) expect(JSON.stringify(here.value)).toBe(JSON.stringify(there.value));
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 

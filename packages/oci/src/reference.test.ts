@@ -92,7 +92,7 @@ test("parseReference() of any text gives what formatReference() writes back, or 
         }
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: 800 },
   );
 });
 
