@@ -1,4 +1,5 @@
-import { byteStringOf, type ByteString } from "@socikit/oci";
+import type { ByteString } from "@socikit/oci";
+import type { ByteReader } from "./flatbuffer-builder.ts";
 
 const CHUNK_SIZE = 65536;
 
@@ -38,19 +39,23 @@ export class ByteLog {
     for (let i = 0; i < text.length; i++) this.putByte(text.charCodeAt(i));
   }
 
-  /** Reads what was put at an address, and what follows it. */
-  read(address: number): ByteLogCursor {
-    return new ByteLogCursor(this.#chunks, address);
+  /** A place to read from, at the beginning. */
+  cursor(): ByteLogCursor {
+    return new ByteLogCursor(this.#chunks);
   }
 }
 
 /** A place in a {@linkcode ByteLog} that moves on as it is read. */
-export class ByteLogCursor {
+export class ByteLogCursor implements ByteReader {
   readonly #chunks: readonly Uint8Array[];
-  #address: number;
+  #address = 0;
 
-  constructor(chunks: readonly Uint8Array[], address: number) {
+  constructor(chunks: readonly Uint8Array[]) {
     this.#chunks = chunks;
+  }
+
+  /** Moves to an address. */
+  seek(address: number): void {
     this.#address = address;
   }
 
@@ -68,15 +73,16 @@ export class ByteLogCursor {
     }
   }
 
-  text(): ByteString {
-    let text = "";
-    for (let left = this.number(); left > 0;) {
-      const at = this.#address % CHUNK_SIZE;
-      const length = Math.min(left, CHUNK_SIZE - at);
-      text += byteStringOf(this.#chunks[Math.floor(this.#address / CHUNK_SIZE)]!.subarray(at, at + length));
-      this.#address += length;
-      left -= length;
+  /** The bytes of a text, whose length was read by {@linkcode number}. */
+  copyTo(target: Uint8Array, at: number, length: number): void {
+    for (let copied = 0; copied < length;) {
+      const from = this.#address % CHUNK_SIZE;
+      const taken = Math.min(length - copied, CHUNK_SIZE - from);
+      const chunk = this.#chunks[Math.floor(this.#address / CHUNK_SIZE)]!;
+      // Names are short: a loop makes no view, and there are hundreds of thousands.
+      for (let i = 0; i < taken; i++) target[at + copied + i] = chunk[from + i]!;
+      this.#address += taken;
+      copied += taken;
     }
-    return text as ByteString;
   }
 }

@@ -1,21 +1,18 @@
 import { byteStringOf, type ByteString, type Digest } from "@socikit/oci";
 import { MAX_ZTOC_SIZE } from "./decode.ts";
+import { asciiText, writeEntry } from "./entry-table.ts";
 import { ZtocError } from "./errors.ts";
 import { FlatbufferBuilder } from "./flatbuffer-builder.ts";
 import type { CompressionAlgorithm, TocEntry, Ztoc } from "./ztoc.ts";
 
-/** What is written of an entry. Go's numbers have 64 bits; those a double cannot hold are bigints. */
-export type EntryFields = Omit<TocEntry, "headerOffset" | "uncompressedSize" | "mode" | "devmajor" | "devminor"> & {
-  readonly [field in "uncompressedSize" | "mode" | "devmajor" | "devminor"]: number | bigint;
-};
-
-/** What is written of a zTOC; the encoder reads entries from the last to the first. */
+/** What is written of a zTOC. */
 export interface ZtocFields {
   readonly version: string;
   readonly buildToolIdentifier: string;
   readonly compressedArchiveSize: number;
   readonly uncompressedArchiveSize: number;
-  readonly toc: { readonly length: number; at(entry: number): EntryFields | undefined };
+  /** Entries, written from the last to the first: `write` returns where the entry's table is. */
+  readonly toc: { readonly length: number; write(builder: FlatbufferBuilder, entry: number): number };
   readonly algorithm: CompressionAlgorithm;
   readonly maxSpanId: number;
   readonly spanDigests: readonly Digest[];
@@ -41,7 +38,7 @@ export function encodeZtoc(
     buildToolIdentifier: ztoc.buildToolIdentifier,
     compressedArchiveSize: ztoc.compressedArchiveSize,
     uncompressedArchiveSize: ztoc.uncompressedArchiveSize,
-    toc: ztoc.toc,
+    toc: { length: ztoc.toc.length, write: (builder, i) => writeEntry(builder, entryOf(ztoc.toc, i)) },
     algorithm,
     maxSpanId,
     spanDigests,
@@ -65,9 +62,7 @@ export function writeZtoc(ztoc: ZtocFields, entriesSize: number = 256 * ztoc.toc
   const buildToolIdentifier = builder.string(utf8(ztoc.buildToolIdentifier));
   const entries = new Uint32Array(ztoc.toc.length);
   for (let i = ztoc.toc.length - 1; i >= 0; i--) {
-    const entry = ztoc.toc.at(i);
-    if (entry === undefined) throw new RangeError(`Cannot encode zTOC: it has no entry ${i}`);
-    entries[i] = writeEntry(builder, entry);
+    entries[i] = ztoc.toc.write(builder, i);
     if (entries[i]! > MAX_ZTOC_SIZE) throw tooLarge();
   }
   const metadata = builder.offsetVector(entries);
@@ -76,7 +71,7 @@ export function writeZtoc(ztoc: ZtocFields, entriesSize: number = 256 * ztoc.toc
   const toc = builder.endTable();
 
   const checkpoints = builder.byteVector(ztoc.zinfoSize, ztoc.writeZinfo);
-  const digests = builder.offsetVector(ztoc.spanDigests.map((digest) => builder.string(latin1(digest))));
+  const digests = builder.offsetVector(ztoc.spanDigests.map((digest) => builder.string(asciiText(digest))));
   builder.startTable(4);
   builder.addInt32(1, ztoc.maxSpanId);
   builder.addOffset(2, digests);
@@ -96,63 +91,14 @@ export function writeZtoc(ztoc: ZtocFields, entriesSize: number = 256 * ztoc.toc
   return bytes;
 }
 
-/** Most bytes that {@linkcode writeEntry} takes for an entry whose strings have `textLength` bytes in all, keys and values included. */
-export function entrySizeBound(textLength: number, paxRecords: number): number {
-  // A string: length, NUL, padding. A record: two of them, its table, its place in the vector. An entry: six strings, the
-  // vector's length, the table's twelve fields with padding, its place in the vector of entries.
-  return textLength + 8 * 6 + (8 * 2 + 12 + 4) * paxRecords + 4 + 112 + 4;
-}
-
-function writeEntry(builder: FlatbufferBuilder, entry: EntryFields): number {
-  const name = builder.string(entry.name);
-  const type = builder.string(latin1(entry.type));
-  const linkname = builder.string(entry.linkname);
-  const uname = builder.string(entry.uname);
-  const gname = builder.string(entry.gname);
-  const modTime = builder.string(latin1(entry.modTime));
-  const paxRecords = builder.offsetVector(writePaxRecords(builder, entry.paxRecords));
-  builder.startTable(14);
-  builder.addOffset(0, name);
-  builder.addOffset(1, type);
-  builder.addInt64(2, entry.uncompressedOffset);
-  builder.addInt64(3, entry.uncompressedSize);
-  builder.addOffset(4, linkname);
-  builder.addInt64(5, entry.mode);
-  builder.addInt32(6, entry.uid);
-  builder.addInt32(7, entry.gid);
-  builder.addOffset(8, uname);
-  builder.addOffset(9, gname);
-  builder.addOffset(10, modTime);
-  builder.addInt64(11, entry.devmajor);
-  builder.addInt64(12, entry.devminor);
-  builder.addOffset(13, paxRecords);
-  return builder.endTable();
-}
-
-const NO_RECORDS: readonly number[] = [];
-
-function writePaxRecords(builder: FlatbufferBuilder, records: TocEntry["paxRecords"]): readonly number[] {
-  if (records.size === 0) return NO_RECORDS;
-  // ByteStrings compare as their bytes do.
-  return Array.from(records)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => {
-      const keyAt = builder.string(key);
-      const valueAt = builder.string(value);
-      builder.startTable(2);
-      builder.addOffset(0, keyAt);
-      builder.addOffset(1, valueAt);
-      return builder.endTable();
-    });
+function entryOf(toc: { at(entry: number): TocEntry | undefined }, index: number): TocEntry {
+  const entry = toc.at(index);
+  if (entry === undefined) throw new RangeError(`Cannot encode zTOC: it has no entry ${index}`);
+  return entry;
 }
 
 function utf8(text: string): ByteString {
   return byteStringOf(new TextEncoder().encode(text));
-}
-
-/** Text that is ASCII by its nature is its own ByteString. */
-function latin1(text: string): ByteString {
-  return text as ByteString;
 }
 
 function tooLarge(): ZtocError {

@@ -1,20 +1,33 @@
-import type { ByteString } from "@socikit/oci";
 import { ByteLog, type ByteLogCursor } from "./byte-log.ts";
-import { entrySizeBound, type EntryFields } from "./encode.ts";
+import {
+  asciiText,
+  entrySizeBound,
+  sortedRecords,
+  writeEntryTable,
+  writePaxRecord,
+  type EntryNumbers,
+} from "./entry-table.ts";
+import type { FlatbufferBuilder } from "./flatbuffer-builder.ts";
 import type { Int64 } from "./tar-number.ts";
-import { ENTRY_TYPES } from "./ztoc.ts";
+import { ENTRY_TYPES, type TocEntry } from "./ztoc.ts";
 
-const NUMBERS = ["uncompressedSize", "mode", "devmajor", "devminor"] as const;
+const INT64_FIELDS = ["uncompressedSize", "mode", "devmajor", "devminor"] as const;
 
 /** Numbers that a varint cannot hold: negative ones, and those beyond 2^53. */
-type WideNumbers = { [field in (typeof NUMBERS)[number]]?: Int64 };
+type WideNumbers = { [field in (typeof INT64_FIELDS)[number]]?: Int64 };
+
+/** An entry as the builder has it. */
+export type LoggedEntry = EntryNumbers &
+  Pick<TocEntry, "name" | "type" | "linkname" | "uname" | "gname" | "modTime" | "paxRecords">;
 
 /**
  * Entries as they come, kept as bytes: about 100 bytes an entry. A zTOC is written from its last entry to its first, so
- * all of them have to be kept until the layer ends.
+ * all of them have to be kept until the layer ends. They go from here into the zTOC without becoming objects again: what
+ * those leave behind would be most of a build's memory.
  */
 export class EntryLog {
   readonly #log: ByteLog = new ByteLog();
+  readonly #cursor: ByteLogCursor = this.#log.cursor();
   #addresses: Float64Array = new Float64Array(256);
   readonly #wide: Map<number, WideNumbers> = new Map();
   #length = 0;
@@ -31,7 +44,7 @@ export class EntryLog {
   }
 
   /** Adds an entry. `true` where it has a number that a double cannot hold. */
-  push(entry: EntryFields): boolean {
+  push(entry: LoggedEntry): boolean {
     if (this.#length === this.#addresses.length) {
       const larger = new Float64Array(this.#length * 2);
       larger.set(this.#addresses);
@@ -40,70 +53,72 @@ export class EntryLog {
     const log = this.#log;
     const start = log.end;
     this.#addresses[this.#length] = start;
+    log.putText(entry.name);
     log.putByte(ENTRY_TYPES.indexOf(entry.type));
+    log.putText(entry.linkname);
+    log.putText(entry.uname);
+    log.putText(entry.gname);
+    log.putText(asciiText(entry.modTime));
+    log.putNumber(entry.paxRecords.size);
+    if (entry.paxRecords.size > 0) {
+      for (const [key, value] of sortedRecords(entry.paxRecords)) {
+        log.putText(key);
+        log.putText(value);
+      }
+    }
     log.putNumber(entry.uncompressedOffset);
+    log.putNumber(entry.uid);
+    log.putNumber(entry.gid);
     let wide: WideNumbers | undefined;
-    for (const field of NUMBERS) {
+    for (const field of INT64_FIELDS) {
       const value = entry[field];
       const isPlain = typeof value === "number" && value >= 0;
       log.putNumber(isPlain ? value : 0);
       if (!isPlain) (wide ??= {})[field] = value;
     }
-    log.putNumber(entry.uid);
-    log.putNumber(entry.gid);
     if (wide !== undefined) this.#wide.set(this.#length, wide);
-    for (const text of textsOf(entry)) log.putText(text);
-    log.putNumber(entry.paxRecords.size);
-    for (const [key, value] of entry.paxRecords) {
-      log.putText(key);
-      log.putText(value);
-    }
     this.#encodedSizeBound += entrySizeBound(log.end - start, entry.paxRecords.size);
     this.#length++;
     return wide !== undefined && Object.values(wide).some((value) => typeof value === "bigint");
   }
 
-  at(entry: number): EntryFields {
+  /** Writes an entry into a zTOC, as `writeEntry` does. Returns where its table is. */
+  write(builder: FlatbufferBuilder, entry: number): number {
     const address = this.#addresses[entry];
-    if (address === undefined || entry >= this.#length) throw new RangeError(`Cannot read entry ${entry}`);
-    const cursor = this.#log.read(address);
-    const type = ENTRY_TYPES[cursor.byte()]!;
-    const uncompressedOffset = cursor.number();
-    const numbers = {
-      uncompressedSize: cursor.number(),
-      mode: cursor.number(),
-      devmajor: cursor.number(),
-      devminor: cursor.number(),
-      ...this.#wide.get(entry),
+    if (address === undefined || entry >= this.#length) throw new RangeError(`Cannot write entry ${entry}`);
+    const cursor = this.#cursor;
+    cursor.seek(address);
+    const targets = {
+      name: builder.stringFrom(cursor, cursor.number()),
+      type: builder.string(asciiText(ENTRY_TYPES[cursor.byte()]!)),
+      linkname: builder.stringFrom(cursor, cursor.number()),
+      uname: builder.stringFrom(cursor, cursor.number()),
+      gname: builder.stringFrom(cursor, cursor.number()),
+      modTime: builder.stringFrom(cursor, cursor.number()),
+      paxRecords: writeRecords(builder, cursor),
     };
+    const uncompressedOffset = cursor.number();
     const uid = cursor.number();
     const gid = cursor.number();
-    return {
-      ...numbers,
-      uid,
-      gid,
-      type,
-      uncompressedOffset,
-      name: cursor.text(),
-      linkname: cursor.text(),
-      uname: cursor.text(),
-      gname: cursor.text(),
-      modTime: cursor.text(),
-      paxRecords: readRecords(cursor),
-    };
+    const uncompressedSize = cursor.number();
+    const mode = cursor.number();
+    const devmajor = cursor.number();
+    const devminor = cursor.number();
+    const numbers = { uncompressedOffset, uid, gid, uncompressedSize, mode, devmajor, devminor };
+    const wide = this.#wide.get(entry);
+    return writeEntryTable(builder, targets, wide === undefined ? numbers : { ...numbers, ...wide });
   }
 }
 
-function textsOf(entry: EntryFields): readonly ByteString[] {
-  // The text of a time is ASCII.
-  return [entry.name, entry.linkname, entry.uname, entry.gname, entry.modTime as ByteString];
-}
+const NO_RECORDS: readonly number[] = [];
 
-function readRecords(cursor: ByteLogCursor): ReadonlyMap<ByteString, ByteString> {
-  const records = new Map<ByteString, ByteString>();
-  for (let left = cursor.number(); left > 0; left--) {
-    const key = cursor.text();
-    records.set(key, cursor.text());
+function writeRecords(builder: FlatbufferBuilder, cursor: ByteLogCursor): number {
+  const count = cursor.number();
+  if (count === 0) return builder.offsetVector(NO_RECORDS);
+  const records = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    const key = builder.stringFrom(cursor, cursor.number());
+    records[i] = writePaxRecord(builder, key, builder.stringFrom(cursor, cursor.number()));
   }
-  return records;
+  return builder.offsetVector(records);
 }

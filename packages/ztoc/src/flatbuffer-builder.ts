@@ -2,9 +2,18 @@ import type { ByteString } from "@socikit/oci";
 
 /** A vtable written earlier: the field positions it holds, and where it is. */
 interface WrittenVtable {
-  readonly fields: readonly number[];
+  readonly fields: Int32Array;
   readonly at: number;
 }
+
+/** Bytes that can be copied out in order. */
+export interface ByteReader {
+  /** Copies the next `length` bytes to `target`, from `at` on. */
+  copyTo(target: Uint8Array, at: number, length: number): void;
+}
+
+/** Slots of the largest table of the schemas. */
+const MAX_SLOTS = 14;
 
 /**
  * Builds a FlatBuffer from back to front, byte for byte as Go's runtime does (spec section 7.2): what is not stored,
@@ -18,7 +27,9 @@ export class FlatbufferBuilder {
   #view: DataView;
   #used = 0;
   #minAlign = 1;
-  #fields: number[] = [];
+  /** Where the fields of the current table are; 0 for those it does not have. One array for all tables: there are many. */
+  readonly #fields: Int32Array = new Int32Array(MAX_SLOTS);
+  #slots = 0;
   #tableStart = 0;
   readonly #vtables: WrittenVtable[] = [];
 
@@ -36,6 +47,15 @@ export class FlatbufferBuilder {
     const at = this.#bytes.length - this.#used;
     for (let i = 0; i < text.length; i++) this.#bytes[at + i] = text.charCodeAt(i);
     return this.#placeUint32(text.length);
+  }
+
+  /** A string of the next `length` bytes of a reader. */
+  stringFrom(reader: ByteReader, length: number): number {
+    this.#prepare(4, length + 1);
+    this.#bytes[this.#bytes.length - ++this.#used] = 0;
+    this.#used += length;
+    reader.copyTo(this.#bytes, this.#bytes.length - this.#used, length);
+    return this.#placeUint32(length);
   }
 
   /** A vector of `length` bytes, which `fill` writes into the view that it gets. */
@@ -56,7 +76,8 @@ export class FlatbufferBuilder {
 
   /** Begins a table. Its strings and vectors have to be written before. */
   startTable(slots: number): void {
-    this.#fields = Array.from({ length: slots }, () => 0);
+    this.#fields.fill(0);
+    this.#slots = slots;
     this.#tableStart = this.#used;
   }
 
@@ -94,10 +115,11 @@ export class FlatbufferBuilder {
   endTable(): number {
     this.#prepare(4, 0);
     const table = this.#placeUint32(0);
-    let slots = this.#fields.length;
-    while (slots > 0 && this.#fields[slots - 1] === 0) slots--;
-    const fields = this.#fields.slice(0, slots).map((field) => (field === 0 ? 0 : table - field));
-    let vtable = this.#findVtable(fields);
+    const fields = this.#fields;
+    let slots = this.#slots;
+    while (slots > 0 && fields[slots - 1] === 0) slots--;
+    for (let slot = 0; slot < slots; slot++) if (fields[slot] !== 0) fields[slot] = table - fields[slot]!;
+    let vtable = this.#findVtable(slots);
     if (vtable === 0) {
       const size = 4 + 2 * slots;
       this.#grow(size);
@@ -107,7 +129,7 @@ export class FlatbufferBuilder {
       this.#view.setUint16(at, size, true);
       this.#view.setUint16(at + 2, table - this.#tableStart, true);
       for (let slot = 0; slot < slots; slot++) this.#view.setUint16(at + 4 + 2 * slot, fields[slot]!, true);
-      this.#vtables.push({ fields, at: vtable });
+      this.#vtables.push({ fields: fields.slice(0, slots), at: vtable });
     }
     this.#view.setInt32(this.#bytes.length - table, vtable - table, true);
     return table;
@@ -120,12 +142,14 @@ export class FlatbufferBuilder {
     return this.#bytes.subarray(this.#bytes.length - this.#used);
   }
 
-  /** Newest first, comparing the fields and not the table's size, as Go does. */
-  #findVtable(fields: readonly number[]): number {
+  /** Newest first, comparing the fields and not the table's size, as Go does. 0 where there is none. */
+  #findVtable(slots: number): number {
     for (let i = this.#vtables.length - 1; i >= 0; i--) {
       const vtable = this.#vtables[i]!;
-      if (vtable.fields.length === fields.length && vtable.fields.every((field, slot) => field === fields[slot]))
-        return vtable.at;
+      if (vtable.fields.length !== slots) continue;
+      let slot = 0;
+      while (slot < slots && vtable.fields[slot] === this.#fields[slot]) slot++;
+      if (slot === slots) return vtable.at;
     }
     return 0;
   }

@@ -84,6 +84,13 @@ export class FlatbufferReader {
     return byteStringOf(this.view(string));
   }
 
+  /** Whether a checked string has just these bytes. */
+  stringEquals(string: number, bytes: Uint8Array): boolean {
+    if (this.#view.getUint32(string, true) !== bytes.length) return false;
+    for (let i = 0; i < bytes.length; i++) if (this.bytes[string + 4 + i] !== bytes[i]) return false;
+    return true;
+  }
+
   /** The bytes of a checked string or vector of bytes: a view. */
   view(vector: number): Uint8Array {
     return this.bytes.subarray(vector + 4, vector + 4 + this.#view.getUint32(vector, true));

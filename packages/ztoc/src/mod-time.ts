@@ -31,11 +31,10 @@ export function formatModTime({ seconds, nanoseconds }: TarTime): string {
   if (typeof seconds === "bigint") return "";
   const whole = nanoseconds < 0 ? seconds - 1 : seconds;
   if (whole < YEAR_0 || whole >= YEAR_10000) return "";
-  const fraction = String(nanoseconds < 0 ? nanoseconds + 1_000_000_000 : nanoseconds)
-    .padStart(9, "0")
-    .replace(/0+$/, "");
-  const date = new Date(whole * 1000).toISOString();
-  return `${date.slice(0, 19)}${fraction === "" ? "" : `.${fraction}`}Z`;
+  const date = new Date(whole * 1000).toISOString().slice(0, 19);
+  if (nanoseconds === 0) return `${date}Z`;
+  const fraction = String(nanoseconds < 0 ? nanoseconds + 1_000_000_000 : nanoseconds).padStart(9, "0");
+  return `${date}.${fraction.replace(/0+$/, "")}Z`;
 }
 
 const RFC3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/;

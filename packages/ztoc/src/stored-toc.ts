@@ -22,7 +22,10 @@ const DEVMINOR = 12;
 const PAX_RECORDS = 13;
 
 const EMPTY = "" as ByteString;
-const TYPES: ReadonlyMap<string, EntryType> = new Map(ENTRY_TYPES.map((type) => [type, type]));
+const TYPES: readonly { readonly type: EntryType; readonly bytes: Uint8Array }[] = ENTRY_TYPES.map((type) => ({
+  type,
+  bytes: new TextEncoder().encode(type),
+}));
 
 /**
  * The entries of a decoded zTOC. Everything is checked once, when it is made; after that a position and a header offset
@@ -51,9 +54,8 @@ export class StoredToc implements TableOfContents {
     for (let entry = 0; entry < count; entry++) {
       const table = reader.checkTable(reader.element(vector, entry));
       this.#tables[entry] = table;
-      checkEntry(reader, table, entry, exact);
+      const isFile = checkEntry(reader, table, entry, exact) === "reg";
       const offset = reader.int64(table, UNCOMPRESSED_OFFSET);
-      const isFile = reader.text(reader.target(table, TYPE)) === "reg";
       offsets[entry] = offset;
       ends[entry] = offset + (isFile ? Math.max(0, reader.int64(table, UNCOMPRESSED_SIZE)) : 0);
     }
@@ -110,17 +112,13 @@ function readPaxRecords(reader: FlatbufferReader, vector: number): ReadonlyMap<B
   return records;
 }
 
-/** Checks all that {@linkcode StoredToc.at} reads. */
-function checkEntry(reader: FlatbufferReader, table: number, entry: number, exact: boolean): void {
-  for (const slot of [NAME, TYPE, LINKNAME, UNAME, GNAME, MOD_TIME]) checkText(reader, table, slot);
-  const type = reader.target(table, TYPE);
-  const typeName: string = type === 0 ? EMPTY : reader.text(type);
-  if (!TYPES.has(typeName))
-    throw new ZtocError(
-      "ERR_ZTOC_UNKNOWN_ENTRY_TYPE",
-      `Cannot decode zTOC: entry ${entry} is of type ${JSON.stringify(typeName.slice(0, 200))}`,
-    );
-  for (const slot of [UNCOMPRESSED_OFFSET, UNCOMPRESSED_SIZE, MODE, DEVMAJOR, DEVMINOR]) {
+const TEXTS: readonly number[] = [NAME, TYPE, LINKNAME, UNAME, GNAME, MOD_TIME];
+const INT64S: readonly number[] = [UNCOMPRESSED_OFFSET, UNCOMPRESSED_SIZE, MODE, DEVMAJOR, DEVMINOR];
+
+/** Checks all that {@linkcode StoredToc.at} reads, and returns the entry's type. Makes no object and no string. */
+function checkEntry(reader: FlatbufferReader, table: number, entry: number, exact: boolean): EntryType {
+  for (const slot of TEXTS) checkText(reader, table, slot);
+  for (const slot of INT64S) {
     const value = reader.int64(table, slot);
     if ((exact && !Number.isSafeInteger(value)) || (slot === UNCOMPRESSED_OFFSET && value < 0)) {
       const name = reader.target(table, NAME);
@@ -139,6 +137,16 @@ function checkEntry(reader: FlatbufferReader, table: number, entry: number, exac
     checkText(reader, record, 0);
     checkText(reader, record, 1);
   }
+  return typeOf(reader, reader.target(table, TYPE), entry);
+}
+
+function typeOf(reader: FlatbufferReader, string: number, entry: number): EntryType {
+  if (string !== 0) for (const { type, bytes } of TYPES) if (reader.stringEquals(string, bytes)) return type;
+  const found = string === 0 ? "" : toDisplay(reader.text(string)).slice(0, 200);
+  throw new ZtocError(
+    "ERR_ZTOC_UNKNOWN_ENTRY_TYPE",
+    `Cannot decode zTOC: entry ${entry} is of type ${JSON.stringify(found)}`,
+  );
 }
 
 function checkText(reader: FlatbufferReader, table: number, slot: number): void {

@@ -4,6 +4,8 @@ import { parseNumeric, parseOctal, type Int64 } from "./tar-number.ts";
 /** Size of a tar block: headers are one, payloads are padded to whole ones. */
 export const BLOCK_SIZE = 512;
 
+const EMPTY = "" as ByteString;
+
 /** Dialects that the magic bytes tell apart. */
 export type TarFormat = "v7" | "ustar" | "star" | "gnu";
 
@@ -60,8 +62,8 @@ export function parseTarHeader(block: Uint8Array): TarHeader | undefined {
     mtime: numeric(136, 12),
     typeflag: String.fromCharCode(block[156]!),
     linkname: textField(block, 157, 100),
-    uname: isV7 ? textField(block, 0, 0) : textField(block, 265, 32),
-    gname: isV7 ? textField(block, 0, 0) : textField(block, 297, 32),
+    uname: isV7 ? EMPTY : textField(block, 265, 32),
+    gname: isV7 ? EMPTY : textField(block, 297, 32),
     devmajor: isV7 ? 0 : numeric(329, 8),
     devminor: isV7 ? 0 : numeric(337, 8),
   };
@@ -74,9 +76,9 @@ export function parseTarHeader(block: Uint8Array): TarHeader | undefined {
 
 /** The bytes up to the first NUL. */
 function textField(block: Uint8Array, at: number, length: number): ByteString {
-  const field = block.subarray(at, at + length);
-  const end = field.indexOf(0);
-  return byteStringOf(end < 0 ? field : field.subarray(0, end));
+  let end = at;
+  while (end < at + length && block[end] !== 0) end++;
+  return end === at ? EMPTY : byteStringOf(block.subarray(at, end));
 }
 
 /** The sum of all bytes, those of the checksum itself taken as blanks; old writers summed signed bytes. */

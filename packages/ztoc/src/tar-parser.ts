@@ -252,8 +252,18 @@ export class TarParser {
   /** What PAX records and long names make of a header. */
   #merge(header: TarHeader): PendingEntry | undefined {
     const entry: PendingEntry = {
-      ...header,
+      name: header.name,
+      linkname: header.linkname,
+      typeflag: header.typeflag,
+      size: header.size,
+      mode: header.mode,
+      uid: header.uid,
+      gid: header.gid,
+      uname: header.uname,
+      gname: header.gname,
       modTime: { seconds: header.mtime, nanoseconds: 0 },
+      devmajor: header.devmajor,
+      devminor: header.devminor,
       records: this.#records,
     };
     for (const [key, value] of this.#records) {

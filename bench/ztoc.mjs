@@ -1,0 +1,134 @@
+/**
+ * Builds the zTOC of a synthetic layer that is generated while it is read, and prints speed and peak memory.
+ *
+ *   node bench/ztoc.mjs [--size BYTES] [--entries N] [--span-size BYTES] [--max-rss MEGABYTES]
+ *
+ * Two processes: the child makes the layer (tar, gzip -1) and writes it to a pipe; this one reads the pipe once. So the
+ * memory printed is that of building alone. With `--max-rss` it fails above that. Needs `npm run build`.
+ */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { createGzip } from "node:zlib";
+
+const { values } = parseArgs({
+  options: {
+    size: { type: "string", default: String(2 * 2 ** 30) },
+    entries: { type: "string", default: "100000" },
+    "span-size": { type: "string", default: String(4 * 2 ** 20) },
+    "max-rss": { type: "string" },
+    produce: { type: "boolean", default: false },
+  },
+});
+const size = Number(values.size);
+const entries = Number(values.entries);
+const spanSize = Number(values["span-size"]);
+
+await (values.produce ? produce() : measure());
+
+async function measure() {
+  const { buildZtoc } = await import("@socikit/ztoc/build");
+  const { loadInflate } = await import("@socikit/inflate");
+  const inflate = await loadInflate();
+  const baseline = peakRss();
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(import.meta.url), "--produce", "--size", String(size), "--entries", String(entries)],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  let read = 0;
+  let busyMs = 0;
+  // What the builder does between two chunks: waiting for the child is not in it.
+  async function* timed(chunks) {
+    for await (const chunk of chunks) {
+      read += chunk.length;
+      const before = performance.now();
+      yield chunk;
+      busyMs += performance.now() - before;
+    }
+  }
+  const began = performance.now();
+  const { ztoc, bytes, digest, warnings } = await buildZtoc(timed(child.stdout), {
+    compression: "gzip",
+    spanSize,
+    inflate,
+  });
+  const wallMs = performance.now() - began;
+  const tarMB = ztoc.uncompressedArchiveSize / 1e6;
+  const rss = peakRss();
+  const rows = [
+    ["layer, compressed", `${(read / 1e6).toFixed(0)} MB, read once`],
+    ["tar", `${tarMB.toFixed(0)} MB, ${ztoc.toc.length} entries`],
+    ["zTOC", `${(bytes.length / 1e6).toFixed(1)} MB, ${ztoc.compression.maxSpanId + 1} spans, ${digest.slice(7, 19)}`],
+    ["warnings", String(warnings.length)],
+    ["scan", `${(busyMs / 1000).toFixed(1)} s, ${(tarMB / (busyMs / 1000)).toFixed(0)} MB/s of tar`],
+    ["wall, with the generator", `${(wallMs / 1000).toFixed(1)} s`],
+    ["peak RSS", `${rss.toFixed(0)} MB (${baseline.toFixed(0)} MB before it began)`],
+  ];
+  for (const [name, value] of rows) console.log(`${name.padEnd(26)}${value}`);
+  if (ztoc.compressedArchiveSize !== read) throw new Error("The layer was not read to its end");
+  if (values["max-rss"] !== undefined && rss > Number(values["max-rss"]))
+    throw new Error(`Peak RSS is above ${values["max-rss"]} MB`);
+}
+
+/** Megabytes: Linux and Node count kibibytes. */
+function peakRss() {
+  return (process.resourceUsage().maxRSS * 1024) / 1e6;
+}
+
+/** Writes the layer to stdout: files of various sizes, text that gzip makes a third of. */
+async function produce() {
+  const gzip = createGzip({ level: 1 });
+  gzip.pipe(process.stdout);
+  const pool = text(8 * 2 ** 20);
+  const average = Math.max(0, Math.floor(size / entries) - 512);
+  let at = 0;
+  for (let entry = 0; entry < entries; entry++) {
+    const length = Math.floor((average * (50 + ((entry * 37) % 101))) / 100);
+    if (at + length > pool.length) at = (entry * 4099) % 65536;
+    const body = Buffer.alloc(Math.ceil(length / 512) * 512);
+    for (let filled = 0; filled < length; ) {
+      const taken = Math.min(length - filled, pool.length - at);
+      pool.copy(body, filled, at, at + taken);
+      filled += taken;
+      at = (at + taken) % pool.length;
+    }
+    await write(gzip, Buffer.concat([header(`usr/lib/package-${entry % 977}/src/file-${entry}.js`, length), body]));
+  }
+  await write(gzip, Buffer.alloc(1024));
+  gzip.end();
+}
+
+function write(stream, bytes) {
+  return new Promise((resolve) => void stream.write(bytes, resolve));
+}
+
+/** Words of a small vocabulary, always the same. */
+function text(length) {
+  let state = 1;
+  const next = (limit) => ((state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 8) % limit;
+  const words = Array.from({ length: 4096 }, () =>
+    Array.from({ length: 2 + next(9) }, () => String.fromCharCode(97 + next(26))).join(""),
+  );
+  const parts = [];
+  for (let filled = 0; filled < length; ) {
+    const word = `${words[Math.min(next(4096), next(4096))]}${next(9) === 0 ? "\n" : " "}`;
+    parts.push(word);
+    filled += word.length;
+  }
+  return Buffer.from(parts.join("").slice(0, length));
+}
+
+function header(name, length) {
+  const block = Buffer.alloc(512);
+  block.write(name, 0, 100, "latin1");
+  block.write("0000644\0" + "0000000\0" + "0000000\0", 100, "latin1");
+  block.write(`${length.toString(8).padStart(11, "0")}\0`, 124, "latin1");
+  block.write("14530251740\0", 136, "latin1");
+  block.write("        0", 148, "latin1");
+  block.write("ustar\x0000root", 257, "latin1");
+  block.write("root", 297, "latin1");
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+  return block;
+}
