@@ -23,7 +23,7 @@ try {
     // The sample's layers are small. For real images leave the default, 10 MiB: below, a zTOC saves nothing.
     ...(sample === undefined ? {} : { minLayerSize: 0, spanSize: 1024 * 1024 }),
     onEvent: (event) => {
-      if (event.type === "layer-indexed") console.log(`layer ${event.layer}\n   -> ${event.ztoc}`);
+      if (event.type === "layer-indexed") console.log(`layer ${event.layer}\n   -> ${event.ztoc.digest}`);
     },
   });
 
