@@ -71,7 +71,11 @@ export function createPathReader(tree: FileTree): PathReader {
       { attributes: await tree.stat(tree.root), name: "" as ByteString },
     ];
     const todo = componentsOf(wanted).reverse();
-    const pathOf = (): ByteString => `/${trail.slice(1).map(({ name }) => name).join("/")}` as ByteString;
+    const pathOf = (): ByteString =>
+      `/${trail
+        .slice(1)
+        .map(({ name }) => name)
+        .join("/")}` as ByteString;
     let symlinks = 0;
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
       options?.signal?.throwIfAborted();

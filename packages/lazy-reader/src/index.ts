@@ -6,13 +6,7 @@
  */
 export { LAZY_ERROR_CODES, LazyReadError, type LazyErrorCode } from "./errors.ts";
 export type { LazyEvent } from "./events.ts";
-export {
-  DEFAULT_ZTOC_BYTES,
-  openImage,
-  type ImagePorts,
-  type LazyImage,
-  type OpenImageOptions,
-} from "./open-image.ts";
+export { DEFAULT_ZTOC_BYTES, openImage, type ImagePorts, type LazyImage, type OpenImageOptions } from "./open-image.ts";
 export { openLayer, DEFAULT_CONCURRENCY, type LayerOptions, type LayerPorts } from "./open-layer.ts";
 export { DEFAULT_WHOLE_LAYER_BYTES, openWholeLayer, type WholeLayerOptions } from "./whole-layer.ts";
 export type { LazyLayer } from "./lazy-layer.ts";

@@ -37,30 +37,70 @@ describe("MergedTree", () => {
     ["spellings of one name", [[f("./a"), f("/a"), f("x/../a")]], { "/a": "0:2" }],
     ["the last of two of one name", [[f("a"), f("a")]], { "/a": "0:1" }],
     ["a later layer's file", [[f("a")], [f("a")]], { "/a": "1:0" }],
-    ["a directory over a directory", [[f("d/"), f("d/x")], [f("d/"), f("d/y")]], { "/d/": "1:0", "/d/x": "0:1", "/d/y": "1:1" }],
-    ["a child without its directory", [[f("d/"), f("d/x")], [f("d/y")]], { "/d/": "0:0", "/d/x": "0:1", "/d/y": "1:0" }],
+    [
+      "a directory over a directory",
+      [
+        [f("d/"), f("d/x")],
+        [f("d/"), f("d/y")],
+      ],
+      { "/d/": "1:0", "/d/x": "0:1", "/d/y": "1:1" },
+    ],
+    [
+      "a child without its directory",
+      [[f("d/"), f("d/x")], [f("d/y")]],
+      { "/d/": "0:0", "/d/x": "0:1", "/d/y": "1:0" },
+    ],
     ["a file over a directory", [[f("d/"), f("d/x")], [f("d")]], { "/d": "1:0" }],
     ["a directory over a file", [[f("d")], [f("d/"), f("d/x")]], { "/d/": "1:0", "/d/x": "1:1" }],
     ["an entry below a lower file", [[f("d")], [f("d/x")]], { "/d/": "implied", "/d/x": "1:0" }],
     ["an entry below a file of its own layer", [[f("d"), f("d/x")]], { "/d/": "implied", "/d/x": "0:1" }],
-    ["an entry below a symlink", [[f("d", { type: "symlink", link: "e" })], [f("d/x")]], { "/d/": "implied", "/d/x": "1:0" }],
+    [
+      "an entry below a symlink",
+      [[f("d", { type: "symlink", link: "e" })], [f("d/x")]],
+      { "/d/": "implied", "/d/x": "1:0" },
+    ],
     ["a whiteout", [[f("a"), f("b")], [f(".wh.a")]], { "/b": "0:1" }],
     ["a whiteout of a directory", [[f("d/"), f("d/x")], [f(".wh.d")]], {}],
     ["a whiteout of what is not there", [[f("a")], [f(".wh.b")]], { "/a": "0:0" }],
     ["a whiteout in a directory that is not there", [[f("a")], [f("n/.wh.b")]], { "/a": "0:0", "/n/": "implied" }],
     ["a whiteout before its own layer's entry", [[f("a")], [f(".wh.a"), f("a")]], { "/a": "1:1" }],
     ["a whiteout after its own layer's entry", [[f("a")], [f("a"), f(".wh.a")]], { "/a": "1:0" }],
-    ["a whiteout and a new directory", [[f("d/"), f("d/x")], [f("d/"), f(".wh.d"), f("d/y")]], { "/d/": "1:0", "/d/y": "1:2" }],
+    [
+      "a whiteout and a new directory",
+      [
+        [f("d/"), f("d/x")],
+        [f("d/"), f(".wh.d"), f("d/y")],
+      ],
+      { "/d/": "1:0", "/d/y": "1:2" },
+    ],
     ["a whiteout of its own layer alone", [[f("a"), f(".wh.a")]], { "/a": "0:0" }],
     ["a whiteout below a file", [[f("a")], [f("a/.wh.x")]], { "/a/": "implied" }],
-    ["an opaque directory", [[f("d/"), f("d/x"), f("d/e/"), f("d/e/y")], [f("d/"), f("d/z"), f("d/.wh..wh..opq")]], { "/d/": "1:0", "/d/z": "1:1" }],
+    [
+      "an opaque directory",
+      [
+        [f("d/"), f("d/x"), f("d/e/"), f("d/e/y")],
+        [f("d/"), f("d/z"), f("d/.wh..wh..opq")],
+      ],
+      { "/d/": "1:0", "/d/z": "1:1" },
+    ],
     ["an opaque directory that nobody wrote", [[f("d/"), f("d/x")], [f("d/.wh..wh..opq")]], { "/d/": "0:0" }],
-    ["an opaque root", [[f("a"), f("d/")], [f(".wh..wh..opq"), f("b")]], { "/b": "1:1" }],
+    [
+      "an opaque root",
+      [
+        [f("a"), f("d/")],
+        [f(".wh..wh..opq"), f("b")],
+      ],
+      { "/b": "1:1" },
+    ],
     ["an opaque marker over a file", [[f("d")], [f("d/.wh..wh..opq"), f("d/x")]], { "/d/": "implied", "/d/x": "1:1" }],
     ["AUFS's own files", [[f(".wh..wh.aufs"), f(".wh..wh.plnk/"), f(".wh..wh.plnk/12.34")]], {}],
     ["a name below a whiteout", [[f("a/.wh.b/c")]], {}],
     ["a hard link", [[f("a"), link("b", "a")]], { "/a": "0:0", "/b": "0:0" }],
-    ["a hard link by an absolute name", [[f("d/a"), link("b", "/d/a")]], { "/d/": "implied", "/d/a": "0:0", "/b": "0:0" }],
+    [
+      "a hard link by an absolute name",
+      [[f("d/a"), link("b", "/d/a")]],
+      { "/d/": "implied", "/d/a": "0:0", "/b": "0:0" },
+    ],
     ["a hard link whose target is replaced later", [[f("a"), link("b", "a"), f("a")]], { "/a": "0:2", "/b": "0:0" }],
     ["a hard link whose target a later layer removes", [[f("a"), link("b", "a")], [f(".wh.a")]], { "/b": "0:0" }],
     ["a hard link to a lower layer", [[f("a")], [link("b", "a")]], { "/a": "0:0", "/b": "0:0" }],
@@ -72,7 +112,11 @@ describe("MergedTree", () => {
     ["a hard link below its own target", [[f("a"), link("a/b", "a")]], { "/a/": "implied", "/a/b": "0:0" }],
     ["a chain of hard links", [[f("a"), link("b", "a"), link("c", "b")]], { "/a": "0:0", "/b": "0:0", "/c": "0:0" }],
     ["names that differ in a byte", [[f("a\u00ff"), f("a\u00fe")]], { "/aÃ¿": "0:0", "/aÃ¾": "0:1" }],
-    ["__proto__ and constructor", [[f("__proto__"), f("constructor/x")]], { ["/__proto__"]: "0:0", "/constructor/": "implied", "/constructor/x": "0:1" }],
+    [
+      "__proto__ and constructor",
+      [[f("__proto__"), f("constructor/x")]],
+      { ["/__proto__"]: "0:0", "/constructor/": "implied", "/constructor/x": "0:1" },
+    ],
   ])("shows %s", ([, layers, want]) => {
     expect(Object.entries(show(merge(...layers))).sort()).toEqual(Object.entries(want).sort());
   });
@@ -93,7 +137,10 @@ describe("MergedTree", () => {
   });
 
   test("counts names of files and subdirectories of directories", () => {
-    const tree = merge([f("d/"), f("d/e/"), f("d/f/"), f("a"), link("b", "a"), link("d/c", "a")], [f(".wh.b"), f("d/.wh.e")]);
+    const tree = merge(
+      [f("d/"), f("d/e/"), f("d/f/"), f("a"), link("b", "a"), link("d/c", "a")],
+      [f(".wh.b"), f("d/.wh.e")],
+    );
     const at = (...path: string[]): number => path.reduce((id, name) => tree.child(id, name as ByteString)!, tree.root);
     expect([tree.links(tree.root), tree.links(at("d")), tree.links(at("a"))]).toEqual([3, 3, 2]);
     tree.add(2, tableOf([f("d")]));
@@ -142,7 +189,7 @@ describe("MergedTree", () => {
       return parts.map((part) => `/${part}`).join("");
     };
     const drop = (path: string): void => {
-      for (const key of [...files.keys()]) if (key === path || key.startsWith(`${path}/`)) files.delete(key);
+      for (const key of files.keys()) if (key === path || key.startsWith(`${path}/`)) files.delete(key);
     };
     const mkdirs = (path: string): void => {
       const parts = path.split("/").slice(1);
@@ -163,7 +210,7 @@ describe("MergedTree", () => {
       for (const path of marks) {
         const [parent, base] = split(path);
         if (base === ".wh..wh..opq") {
-          for (const key of [...files.keys()]) if (key.startsWith(`${parent}/`)) files.delete(key);
+          for (const key of files.keys()) if (key.startsWith(`${parent}/`)) files.delete(key);
         } else if (!/^\.wh\.(?:\.wh\.|\.{0,2}$)/.test(base)) drop(`${parent}/${base.slice(4)}`);
       }
       for (const path of marks) if (!hidden(split(path)[0]) && split(path)[0]) mkdirs(split(path)[0]);
@@ -190,7 +237,10 @@ describe("MergedTree", () => {
 
   test("shows what a simple model shows, for any layers", () => {
     const name = fc
-      .array(fc.constantFrom("a", "b", "c", "..", ".", ".wh.a", ".wh.b", ".wh..wh..opq", ".wh."), { minLength: 1, maxLength: 4 })
+      .array(fc.constantFrom("a", "b", "c", "..", ".", ".wh.a", ".wh.b", ".wh..wh..opq", ".wh."), {
+        minLength: 1,
+        maxLength: 4,
+      })
       .map((parts) => parts.join("/"));
     const entry = fc
       .record({ name, target: name, type: fc.constantFrom("reg", "dir", "hardlink", "symlink") })
@@ -205,7 +255,9 @@ describe("MergedTree", () => {
   });
 
   test("has one link for each name, for any layers", () => {
-    const name = fc.array(fc.constantFrom("a", "b", "c", ".wh.a"), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+    const name = fc
+      .array(fc.constantFrom("a", "b", "c", ".wh.a"), { minLength: 1, maxLength: 3 })
+      .map((parts) => parts.join("/"));
     const entry = fc
       .record({ name, target: name, type: fc.constantFrom("reg", "dir", "hardlink") })
       .map(({ name, target, type }) => tocEntry(name, { type: type as TocEntry["type"], link: target }));

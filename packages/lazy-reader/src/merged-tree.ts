@@ -125,7 +125,7 @@ export class MergedTree {
       const directory = this.#walk(parents);
       if (directory === undefined || !this.isDirectory(directory)) continue;
       if (whiteout.kind === "name") this.#unlink(directory, whiteout.name);
-      else if (whiteout.kind === "opaque") for (const name of [...this.names(directory)]) this.#unlink(directory, name);
+      else if (whiteout.kind === "opaque") for (const name of this.names(directory)) this.#unlink(directory, name);
     }
     // The directory that a whiteout stands in is there, as it is when the layer is unpacked.
     for (const parents of whiteouts.values()) if (!parents.some(isReserved)) this.#ensureDirectory(parents);

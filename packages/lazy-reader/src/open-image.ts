@@ -89,7 +89,10 @@ export interface LazyImage extends PathReader {
   /** The layers, merged. */
   readonly tree: ImageTree;
   /** What a file's content, or a range of it, stands on by what has been read so far. Follows symlinks. */
-  tierOf(path: string | Uint8Array, options?: ReadOptions & { readonly range?: { start: number; end: number } }): Promise<TrustTier>;
+  tierOf(
+    path: string | Uint8Array,
+    options?: ReadOptions & { readonly range?: { start: number; end: number } },
+  ): Promise<TrustTier>;
   /** Ends what is under way, and closes the layers. Reads reject with `ERR_LAZY_CLOSED` afterwards. */
   close(): Promise<void>;
 }
@@ -121,11 +124,15 @@ export async function openImage(
   try {
     const { descriptor, manifest } = await findManifest(ports.image, tagOrDigest, options, reading);
     const indexPort = ports.index ?? ports.image;
-    const found = await discoverSociIndex({ index: checkedManifests(indexPort) }, { descriptor, manifest }, {
-      ...reading,
-      ...(options.indexDigest === undefined ? {} : { indexDigest: options.indexDigest }),
-      onEvent: emit,
-    });
+    const found = await discoverSociIndex(
+      { index: checkedManifests(indexPort) },
+      { descriptor, manifest },
+      {
+        ...reading,
+        ...(options.indexDigest === undefined ? {} : { indexDigest: options.indexDigest }),
+        onEvent: emit,
+      },
+    );
     if (found === undefined) emit({ v: 1, type: "index-missing", manifest: descriptor.digest });
     else emit({ v: 1, type: "index-selected", index: found.descriptor.digest, via: found.via });
     const opener = new LayerOpener(ports, indexPort, tagOrDigest, found?.index, options);
@@ -213,7 +220,9 @@ async function checkPlatform(
   reading: ReadOptions,
 ): Promise<void> {
   const { config } = manifest;
-  const { platform } = decodeImageConfig(await fetchVerified(image, config, MAX_MANIFEST_SIZE, "image config", reading));
+  const { platform } = decodeImageConfig(
+    await fetchVerified(image, config, MAX_MANIFEST_SIZE, "image config", reading),
+  );
   if (platform.os !== "" && !matchesPlatform(request, platform))
     throw new OciError(
       "ERR_OCI_PLATFORM_NOT_FOUND",
@@ -395,9 +404,7 @@ function verify(bytes: Uint8Array, expected: Descriptor, what: string): void {
 }
 
 /** Where an index is looked for: manifests that it gives are what was asked for, and one that cannot list referrers has none. */
-function checkedManifests(
-  port: ManifestReader & Partial<ReferrerLister>,
-): ManifestReader & ReferrerLister {
+function checkedManifests(port: ManifestReader & Partial<ReferrerLister>): ManifestReader & ReferrerLister {
   return {
     resolve: (tagOrDigest, options) => port.resolve(tagOrDigest, options),
     fetchManifest: (target, options) => fetchManifest(port, target, options),

@@ -87,7 +87,10 @@ export function openLayer(ports: LayerPorts, options: LayerOptions = {}): LazyLa
       try {
         for (let group = 0; group < groups.length; group++) {
           while (loading.length < groups.length && loading.length <= group + READ_AHEAD) {
-            const outputs = loader.load(groups[loading.length]!.map(({ piece }) => piece), scoped);
+            const outputs = loader.load(
+              groups[loading.length]!.map(({ piece }) => piece),
+              scoped,
+            );
             for (const output of outputs) output.catch(() => {});
             loading.push(outputs);
           }

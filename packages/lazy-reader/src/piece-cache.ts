@@ -27,7 +27,8 @@ export const DEFAULT_CACHE_BYTES: number = 64 * 1024 * 1024;
  */
 export function createPieceCache(options: { readonly maxBytes?: number | undefined } = {}): PieceCache {
   const maxBytes = options.maxBytes ?? DEFAULT_CACHE_BYTES;
-  if (!(maxBytes >= 0)) throw new RangeError(`Cannot make a piece cache: maxBytes must not be negative, not ${maxBytes}`);
+  if (!(maxBytes >= 0))
+    throw new RangeError(`Cannot make a piece cache: maxBytes must not be negative, not ${maxBytes}`);
   // A Map iterates in order of insertion, so its first key is the one used longest ago.
   const pieces = new Map<string, Uint8Array>();
   let held = 0;

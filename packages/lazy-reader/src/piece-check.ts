@@ -17,11 +17,7 @@ export interface PieceChecks {
  *
  * @throws {LazyReadError} `ERR_LAZY_INVALID_INDEX` where they do not, or one lies outside the piece.
  */
-export function sortChecks(
-  index: Pick<LayerIndex, "layer">,
-  piece: Piece,
-  checks: readonly Check[],
-): PieceChecks {
+export function sortChecks(index: Pick<LayerIndex, "layer">, piece: Piece, checks: readonly Check[]): PieceChecks {
   const compressed = checks.filter(({ over }) => over === "compressed");
   const uncompressed = checks.filter(({ over }) => over === "uncompressed");
   const inside = (check: Check): boolean =>

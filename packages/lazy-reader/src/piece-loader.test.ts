@@ -6,13 +6,7 @@ import type { LazyEvent } from "./events.ts";
 import { openLayer, type LayerOptions } from "./open-layer.ts";
 import { createPieceCache, type PieceCache } from "./piece-cache.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
-import {
-  fakeDecoder,
-  fakeIndex,
-  noise,
-  watchedSource,
-  type FakeIndexOptions,
-} from "./testing/fake-index.ts";
+import { fakeDecoder, fakeIndex, noise, watchedSource, type FakeIndexOptions } from "./testing/fake-index.ts";
 
 interface Setup extends LayerOptions, FakeIndexOptions {
   readonly length?: number;
@@ -316,10 +310,13 @@ describe("checks of a span", () => {
     ["none", () => []],
     ["one of a part", (_, [check]) => [{ ...check!, range: { start: check!.range.start, end: check!.range.end - 1 } }]],
     ["one of more than the span", (_, [check]) => [{ ...check!, range: { start: 0, end: check!.range.end + 1 } }]],
-    ["two with a gap", ({ compressed: { start, end } }, [check]) => [
-      { ...check!, range: { start, end: start + 10 } },
-      { ...check!, range: { start: start + 11, end } },
-    ]],
+    [
+      "two with a gap",
+      ({ compressed: { start, end } }, [check]) => [
+        { ...check!, range: { start, end: start + 10 } },
+        { ...check!, range: { start: start + 11, end } },
+      ],
+    ],
   ])("a span whose checks are %s is refused", async ([, checks]) => {
     const { read, decoder } = setUp({ checks });
     await expect(read(100, 200)).rejects.toEqual(code("ERR_LAZY_INVALID_INDEX"));

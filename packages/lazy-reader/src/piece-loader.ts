@@ -86,7 +86,9 @@ export class PieceLoader {
    */
   load(pieces: readonly Piece[], options?: ReadOptions): Promise<PieceOutput>[] {
     if (options?.signal?.aborted) return pieces.map(() => Promise.reject(options.signal!.reason));
-    const fresh = pieces.filter((piece, i) => !this.#running.has(piece.id) && pieces.findIndex((p) => p.id === piece.id) === i);
+    const fresh = pieces.filter(
+      (piece, i) => !this.#running.has(piece.id) && pieces.findIndex((p) => p.id === piece.id) === i,
+    );
     if (fresh.length > 0) this.#begin(fresh, options);
     // Both lines above run before anything can settle, so that every piece is there.
     const seats = pieces.map((piece) => this.#running.get(piece.id)!.take());
@@ -294,9 +296,7 @@ export class PieceLoader {
     const tier = this.tierOf(piece);
     emit({ v: 1, type: "span-decoded", layer, piece: piece.id, bytes: output.length, tier });
     // Not waited for: the cache may be a disk.
-    void cache
-      .set(layer, index.digest, piece.id, output, tier)
-      .catch((error: unknown) => this.#cacheFailed(error));
+    void cache.set(layer, index.digest, piece.id, output, tier).catch((error: unknown) => this.#cacheFailed(error));
     return this.#outputOf(piece, output);
   }
 
@@ -325,7 +325,8 @@ export class PieceLoader {
           tail.append(chunk);
           yield chunk;
         }
-        if (slice.end === sizeOf(piece.uncompressed) && tail.bytes.length === WINDOW_SIZE) await chain(tail.bytes, options);
+        if (slice.end === sizeOf(piece.uncompressed) && tail.bytes.length === WINDOW_SIZE)
+          await chain(tail.bytes, options);
       },
     };
   }

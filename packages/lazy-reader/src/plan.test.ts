@@ -36,10 +36,26 @@ describe("planRead()", () => {
 
   test.for([
     ["past the layer's end", {}, { start: 250, end: 301 }],
-    ["over a gap", { piece: (p: Piece) => (p.id === 1 ? { ...p, uncompressed: { start: 110, end: 200 } } : p) }, { start: 50, end: 150 }],
-    ["of a piece past the blob", { piece: (p: Piece) => ({ ...p, compressed: { start: 0, end: 301 } }) }, { start: 0, end: 1 }],
-    ["of a piece that ends before it starts", { piece: (p: Piece) => ({ ...p, compressed: { start: 9, end: 8 } }) }, { start: 0, end: 1 }],
-    ["of a piece at no place", { piece: (p: Piece) => ({ ...p, compressed: { start: Number.NaN, end: 8 } }) }, { start: 0, end: 1 }],
+    [
+      "over a gap",
+      { piece: (p: Piece) => (p.id === 1 ? { ...p, uncompressed: { start: 110, end: 200 } } : p) },
+      { start: 50, end: 150 },
+    ],
+    [
+      "of a piece past the blob",
+      { piece: (p: Piece) => ({ ...p, compressed: { start: 0, end: 301 } }) },
+      { start: 0, end: 1 },
+    ],
+    [
+      "of a piece that ends before it starts",
+      { piece: (p: Piece) => ({ ...p, compressed: { start: 9, end: 8 } }) },
+      { start: 0, end: 1 },
+    ],
+    [
+      "of a piece at no place",
+      { piece: (p: Piece) => ({ ...p, compressed: { start: Number.NaN, end: 8 } }) },
+      { start: 0, end: 1 },
+    ],
   ] as const)("refuses a range %s", ([, options, range]) => {
     const { index } = fakeIndex(noise(300), 100, options);
     expect(() => planRead(index, range)).toThrow(expect.objectContaining({ code: "ERR_LAZY_INVALID_INDEX" }));
@@ -60,9 +76,23 @@ describe("coalesce()", () => {
   test.for([
     ["neighbours", [piece(0, 0, 10), piece(1, 10, 20)], [[0, 20, 2]]],
     ["neighbours that share a byte", [piece(0, 0, 10), piece(1, 9, 20)], [[0, 20, 2]]],
-    ["pieces with a gap", [piece(0, 0, 10), piece(2, 11, 20)], [[0, 10, 1], [11, 20, 1]]],
+    [
+      "pieces with a gap",
+      [piece(0, 0, 10), piece(2, 11, 20)],
+      [
+        [0, 10, 1],
+        [11, 20, 1],
+      ],
+    ],
     ["neighbours of just the limit", [piece(0, 0, 50), piece(1, 49, 100)], [[0, 100, 2]]],
-    ["neighbours past the limit", [piece(0, 0, 50), piece(1, 50, 101)], [[0, 50, 1], [50, 101, 1]]],
+    [
+      "neighbours past the limit",
+      [piece(0, 0, 50), piece(1, 50, 101)],
+      [
+        [0, 50, 1],
+        [50, 101, 1],
+      ],
+    ],
     ["a piece past the limit", [piece(0, 0, 500)], [[0, 500, 1]]],
     ["nothing", [], []],
   ] as const)("of %s", ([, pieces, want]) => {

@@ -36,7 +36,10 @@ describe("windowMatches()", () => {
     const output = noise(40_000);
     const window = windowAfter(output);
     const pieces = (spoil: number): { at: number; bytes: Uint8Array }[] =>
-      [10, 20_000, 32_760].map((at) => ({ at, bytes: window.slice(at, at + 8).map((b, i) => (at + i === spoil ? b ^ 1 : b)) }));
+      [10, 20_000, 32_760].map((at) => ({
+        at,
+        bytes: window.slice(at, at + 8).map((b, i) => (at + i === spoil ? b ^ 1 : b)),
+      }));
     expect(windowMatches(pieces(-1), output, [])).toBe(true);
     for (const spoilt of [10, 17, 20_003, 32_767]) expect(windowMatches(pieces(spoilt), output, [])).toBe(false);
   });

@@ -115,7 +115,12 @@ export interface TestLayer {
 export async function putImage(
   images: MemoryImages,
   layers: readonly TestLayer[],
-  options: { readonly tag?: string; readonly version?: "v1" | "v2"; readonly platform?: Platform; readonly nested?: number } = {},
+  options: {
+    readonly tag?: string;
+    readonly version?: "v1" | "v2";
+    readonly platform?: Platform;
+    readonly nested?: number;
+  } = {},
 ): Promise<{ readonly manifest: Descriptor; readonly index: Descriptor | undefined }> {
   const tag = options.tag ?? "latest";
   const platform = options.platform ?? { os: "linux", architecture: "amd64" };
@@ -147,7 +152,11 @@ export async function putImage(
     index = images.putManifest(encodeSociIndex(createSociIndex("v1", indexed, manifest)), OCI_MANIFEST);
   for (let depth = 0; depth < (options.nested ?? 0); depth++) {
     const child = depth === 0 ? { ...top, platform } : top;
-    top = images.putManifest(encodeIndex({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [child] }), OCI_INDEX, tag);
+    top = images.putManifest(
+      encodeIndex({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [child] }),
+      OCI_INDEX,
+      tag,
+    );
   }
   return { manifest, index };
 }

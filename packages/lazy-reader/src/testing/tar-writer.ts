@@ -62,7 +62,11 @@ function entry(file: TarFile): Uint8Array[] {
   text(157, file.link ?? "");
   text(257, "ustar\x0000");
   text(265, "root");
-  octal(148, 7, header.reduce((sum, byte) => sum + byte, 0));
+  octal(
+    148,
+    7,
+    header.reduce((sum, byte) => sum + byte, 0),
+  );
   return [header, content, new Uint8Array((BLOCK - (content.length % BLOCK)) % BLOCK)];
 }
 

@@ -1,0 +1,614 @@
+import {
+  digestOf,
+  encodeManifest,
+  OCI_CONFIG,
+  OCI_LAYER,
+  OCI_LAYER_GZIP,
+  OCI_LAYER_ZSTD,
+  OCI_MANIFEST,
+  OciError,
+  type Digest,
+} from "@socikit/oci";
+import { decodeZtoc, encodeZtoc } from "@socikit/ztoc";
+import { buildZtoc } from "@socikit/ztoc/build";
+import { loadInflate } from "@socikit/inflate";
+import fc from "fast-check";
+import { gzipSync } from "fflate";
+import { describe, expect, test } from "vitest";
+import type { LazyEvent } from "./events.ts";
+import { openImage, type LazyImage, type OpenImageOptions } from "./open-image.ts";
+import { expectBytes } from "./testing/expect-bytes.ts";
+import { noise } from "./testing/fake-index.ts";
+import { MemoryImages, putImage, type TestLayer } from "./testing/memory-image.ts";
+import { join, writeTar, type TarFile } from "./testing/tar-writer.ts";
+
+const code = (code: string) => expect.objectContaining({ code });
+const text = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Bytes that compress by about half, so that spans and blocks are many. */
+function prose(length: number, seed = 1): Uint8Array {
+  return noise(length, seed).map((byte) => 97 + (byte & 15));
+}
+
+const big = prose(300_000);
+const base: TarFile[] = [
+  { name: "./" },
+  { name: "./etc/" },
+  { name: "./etc/hosts", content: text("127.0.0.1 localhost\n") },
+  { name: "./big", content: big },
+  { name: "./empty" },
+  { name: "./hard", type: "1", link: "./big" },
+  { name: "./soft", link: "etc/hosts" },
+  { name: "./tail", content: prose(200_000, 2) },
+];
+const upper: TarFile[] = [
+  { name: "etc/.wh.hosts" },
+  { name: "etc/motd", content: text("hello\n") },
+  { name: "big", content: prose(50_000, 3) },
+];
+const packed = new Map<readonly TarFile[], Uint8Array>();
+/** The layer of some files, packed once. */
+function gzip(files: readonly TarFile[]): Uint8Array {
+  const blob = packed.get(files) ?? gzipSync(writeTar(files), { mtime: 0 });
+  packed.set(files, blob);
+  return blob;
+}
+
+async function open(
+  layers: readonly TestLayer[],
+  options: OpenImageOptions & { readonly put?: Parameters<typeof putImage>[2] } = {},
+): Promise<{ image: LazyImage; images: MemoryImages; events: LazyEvent[] }> {
+  const images = new MemoryImages();
+  await putImage(images, layers, options.put);
+  const events: LazyEvent[] = [];
+  const image = await openImage({ image: images }, "latest", { onEvent: (event) => events.push(event), ...options });
+  return { image, images, events };
+}
+
+describe("openImage()", () => {
+  test.for(["v1", "v2"] as const)("reads files of a %s image by ranges of its layers", async (version) => {
+    const layers = [
+      { blob: gzip(base), spanSize: 65_536 },
+      { blob: gzip(upper), spanSize: 65_536 },
+    ];
+    const { image, images, events } = await open(layers, { put: { version } });
+    // Opening has fetched the zTOCs and not a byte of a layer.
+    expect(images.reads).toEqual([]);
+    expect(images.streamed).toHaveLength(2);
+    expect(events).toContainEqual(
+      expect.objectContaining({ v: 1, type: "index-selected", via: version === "v1" ? "referrers" : "annotation" }),
+    );
+    expectBytes(await image.read("/hard"), big);
+    expectBytes(await image.read("/big"), prose(50_000, 3));
+    expectBytes(await image.read("etc/motd"), text("hello\n"));
+    expect(await image.read("empty")).toHaveLength(0);
+    await expect(image.read("/etc/hosts")).rejects.toEqual(code("ERR_LAZY_NOT_FOUND"));
+    await expect(image.read("/soft")).rejects.toEqual(code("ERR_LAZY_NOT_FOUND"));
+    expect(image.layers.map(({ mode }) => mode)).toEqual(["ztoc", "ztoc"]);
+    await image.close();
+    expect(images.open_).toBe(0);
+    await expect(image.read("/hard")).rejects.toEqual(code("ERR_LAZY_CLOSED"));
+  });
+
+  test("any range of any file is the slice of the file, for every kind of layer and span size", async () => {
+    const files: TarFile[] = [
+      ...base,
+      ...Array.from({ length: 20 }, (_, i) => ({ name: `f${i}`, content: prose(i * 997, i + 9) })),
+    ];
+    const wanted = files.filter(({ name, link }) => !name.endsWith("/") && link === undefined);
+    const tar = writeTar(files);
+    const blobs: TestLayer[] = [
+      { blob: gzipSync(tar, { level: 1 }) },
+      { blob: gzipSync(tar, { level: 9, filename: "layer.tar" }) },
+      // Three members, cut anywhere.
+      {
+        blob: join(
+          [tar.slice(0, 100_001), tar.slice(100_001, 333_333), tar.slice(333_333)].map((part) => gzipSync(part)),
+        ),
+      },
+      // Stored blocks.
+      { blob: gzipSync(tar, { level: 0 }) },
+      { blob: tar, mediaType: OCI_LAYER },
+    ];
+    for (const layer of blobs)
+      for (const spanSize of [0, 10_000, 65_536, 4_194_304]) {
+        const { image } = await open([{ ...layer, spanSize }], { maxRequestBytes: 60_000 });
+        await fc.assert(
+          fc.asyncProperty(fc.constantFrom(...wanted), fc.nat(), fc.nat(), async ({ name, content }, a, b) => {
+            const size = content?.length ?? 0;
+            const [x, y] = [a % (size + 10), b % (size + 10)];
+            const range = { start: Math.min(x, y), end: Math.max(x, y) };
+            const slice = (content ?? new Uint8Array(0)).slice(range.start, range.end);
+            expectBytes(await image.read(name, { range }), slice);
+            const streamed: Uint8Array[] = [];
+            for await (const chunk of image.stream(name, { range })) streamed.push(chunk);
+            expectBytes(join(streamed), slice);
+          }),
+          { numRuns: 12 },
+        );
+      }
+  });
+
+  test("fetches of one file its spans, in one request, and once", async () => {
+    const { image, images } = await open([{ blob: gzip(base), spanSize: 10_000 }]);
+    await image.read("big", { range: { start: 150_000, end: 150_010 } });
+    await image.read("big", { range: { start: 150_020, end: 150_030 } });
+    // The header is at the front, the range is not: two requests, and none for the second read.
+    expect(images.reads).toHaveLength(2);
+    const few = images.reads.reduce((sum, { length }) => sum + length, 0);
+    expect(few).toBeLessThan(images.blobs.get(image.layers[0]!.layer.digest)!.length / 4);
+    await image.read("tail");
+    expect(images.reads).toHaveLength(3);
+  });
+
+  test("64 readers of one file make one request", async () => {
+    const { image, images } = await open([{ blob: gzip(base), spanSize: 4_194_304 }]);
+    const all = await Promise.all(Array.from({ length: 64 }, () => image.read("big")));
+    for (const bytes of all) expectBytes(bytes, big);
+    expect(images.reads).toHaveLength(1);
+  });
+
+  test("reads a layer without a zTOC whole, and says so", async () => {
+    const layers = [{ blob: gzip(base), spanSize: 65_536 }, { blob: gzip(upper) }];
+    const { image, images, events } = await open(layers);
+    expect(image.layers.map(({ mode }) => mode)).toEqual(["ztoc", "whole"]);
+    expectBytes(await image.read("big"), prose(50_000, 3));
+    expect(images.reads).toEqual([]);
+    const opened = events.filter((event) => event.type === "layer-opened");
+    expect(opened.map(({ mode, entries }) => [mode, entries]).sort()).toEqual(
+      [
+        ["whole", 3],
+        ["ztoc", 8],
+      ].sort(),
+    );
+    expect(events).toContainEqual(expect.objectContaining({ type: "layer-progress", bytes: layers[1]!.blob.length }));
+  });
+
+  test("reads an image without an index whole", async () => {
+    const { image, events } = await open([{ blob: gzip(base) }, { blob: writeTar(upper), mediaType: OCI_LAYER }]);
+    expect(events).toContainEqual(expect.objectContaining({ type: "index-missing" }));
+    expect(image.index).toBeUndefined();
+    expectBytes(await image.read("hard"), big);
+    expectBytes(await image.read("etc/motd"), text("hello\n"));
+  });
+
+  test("gives the same ids with an index and without one", async () => {
+    const ids = async (spanSize: number): Promise<string[]> => {
+      const { image } = await open([
+        { blob: gzip(base), spanSize },
+        { blob: gzip(upper), spanSize },
+      ]);
+      const listed: string[] = [];
+      for await (const { path, id } of image.list("/", { recursive: true })) listed.push(`${id} ${path}`);
+      return listed;
+    };
+    expect(await ids(0)).toEqual(await ids(65_536));
+  });
+
+  test("opens a layer that the manifest has twice once", async () => {
+    const layer = { blob: gzip(base), spanSize: 65_536 };
+    const { image, images } = await open([layer, { blob: gzip(upper), spanSize: 65_536 }, layer]);
+    expect(images.streamed).toHaveLength(2);
+    expect(image.layers).toHaveLength(3);
+    expect(image.layers[0]).toBe(image.layers[2]);
+    expectBytes(await image.read("soft"), text("127.0.0.1 localhost\n"));
+  });
+
+  test("opens an image of no layers", async () => {
+    const { image } = await open([]);
+    expect(await image.stat("/")).toMatchObject({ type: "directory", mode: 0o755 });
+  });
+
+  test("never asks the places that a foreign layer names", async () => {
+    const layers = [
+      { blob: gzip(base), spanSize: 65_536, urls: ["https://elsewhere.example/"] },
+      { blob: gzip(upper), urls: ["https://elsewhere.example/"] },
+    ];
+    const images = new MemoryImages();
+    await putImage(images, layers);
+    const asked: object[] = [];
+    const watching = new Proxy(images, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (key === "open" || key === "stream") asked.push(args[0] as object);
+          return (value as (...args: unknown[]) => unknown).apply(target, args);
+        };
+      },
+    });
+    const image = await openImage({ image: watching }, "latest");
+    await image.read("big");
+    await image.read("hard");
+    expect(asked.length).toBeGreaterThan(2);
+    expect(asked.filter((blob) => "urls" in blob)).toEqual([]);
+  });
+
+  test("finds indexes elsewhere than the image", async () => {
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: gzip(base), spanSize: 65_536 }]);
+    const bare = new MemoryImages();
+    await putImage(bare, [{ blob: gzip(base) }]);
+    const image = await openImage({ image: bare, index: images }, "latest");
+    expect(image.layers[0]!.mode).toBe("ztoc");
+    expectBytes(await image.read("hard"), big);
+    expect([bare.reads.length, images.reads.length]).toEqual([1, 0]);
+  });
+
+  test("uses the index that it is told to", async () => {
+    const images = new MemoryImages();
+    const { index } = await putImage(images, [{ blob: gzip(base), spanSize: 65_536 }]);
+    await putImage(images, [{ blob: gzip(base), spanSize: 10_000 }]);
+    const image = await openImage({ image: images }, "latest", { indexDigest: index!.digest });
+    expect(image.index?.digest).toBe(index!.digest);
+  });
+
+  test("an image port that lists no referrers has none", async () => {
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: gzip(base), spanSize: 65_536 }]);
+    const { image, index } = await openImage(
+      {
+        image: {
+          resolve: (name) => images.resolve(name),
+          fetchManifest: (name) => images.fetchManifest(name),
+          stat: (digest) => images.stat(digest),
+          open: (blob) => images.open(blob),
+          stream: (blob) => images.stream(blob),
+        },
+      },
+      "latest",
+    ).then((image) => ({ image, index: image.index }));
+    expect(index).toBeUndefined();
+    expect(image.layers[0]!.mode).toBe("whole");
+  });
+
+  test("rejects with its signal's reason, and leaves nothing open", async () => {
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: gzip(base) }]);
+    await expect(openImage({ image: images }, "latest", { signal: AbortSignal.abort("no") })).rejects.toBe("no");
+    const controller = new AbortController();
+    const opening = openImage({ image: images }, "latest", {
+      signal: controller.signal,
+      onEvent: (event) => event.type === "index-missing" && controller.abort(new Error("enough")),
+    });
+    await expect(opening).rejects.toThrow("enough");
+  });
+
+  test("a stream that is cancelled ends its fetch", async () => {
+    const { image, images } = await open([{ blob: gzip(base), spanSize: 10_000 }], { maxRequestBytes: 20_000 });
+    const reader = image.stream("big").getReader();
+    expect((await reader.read()).value?.length).toBeGreaterThan(0);
+    await reader.cancel();
+    const before = images.reads.length;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(images.reads.length).toBe(before);
+    expect(before).toBeLessThan(6);
+  });
+});
+
+describe("openImage() of several platforms", () => {
+  const arm = { os: "linux", architecture: "arm64" };
+  test("takes the only one there is, through indexes in indexes, and names it", async () => {
+    for (const nested of [1, 3]) {
+      const { image } = await open([{ blob: gzip(upper) }], { put: { nested, platform: arm } });
+      expect(image.platform).toMatchObject(arm);
+    }
+  });
+  test("refuses a platform that is not there, in an index or by the image's own config", async () => {
+    for (const nested of [0, 1]) {
+      const opening = open([{ blob: gzip(upper) }], { put: { nested, platform: arm }, platform: "linux/riscv64" });
+      await expect(opening).rejects.toEqual(code("ERR_OCI_PLATFORM_NOT_FOUND"));
+      const { image } = await open([{ blob: gzip(upper) }], {
+        put: { nested, platform: arm },
+        platform: "linux/arm64",
+      });
+      await image.close();
+    }
+  });
+  test("takes four indexes in one another, and refuses a fifth", async () => {
+    await open([{ blob: gzip(upper) }], { put: { nested: 4 } });
+    await expect(open([{ blob: gzip(upper) }], { put: { nested: 5 } })).rejects.toEqual(code("ERR_LAZY_NOT_AN_IMAGE"));
+  });
+});
+
+describe("openImage() verifies", () => {
+  async function opened(
+    spoil: (images: MemoryImages, manifest: Digest, index: Digest | undefined) => void | Promise<void>,
+    layers?: TestLayer[],
+  ) {
+    const images = new MemoryImages();
+    const put = await putImage(images, layers ?? [{ blob: gzip(base), spanSize: 10_000 }]);
+    await spoil(images, put.manifest.digest, put.index?.digest);
+    return openImage({ image: images }, put.manifest.digest);
+  }
+  const flipped = (bytes: Uint8Array, at: number): Uint8Array => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
+  const spoilManifest = (images: MemoryImages, digest: Digest): void => {
+    const { descriptor, bytes } = images.manifests.get(digest)!;
+    images.manifests.set(digest, { descriptor, bytes: join([bytes.slice(0, -1), text(" }")]) });
+  };
+
+  test("the manifest", async () => {
+    await expect(opened((images, manifest) => spoilManifest(images, manifest))).rejects.toEqual(
+      code("ERR_OCI_SIZE_MISMATCH"),
+    );
+    const another = opened((images, manifest) => {
+      images.manifests.set(manifest, {
+        ...images.manifests.get(manifest)!,
+        bytes: flipped(images.manifests.get(manifest)!.bytes, 30),
+      });
+    });
+    await expect(another).rejects.toEqual(code("ERR_OCI_DIGEST_MISMATCH"));
+  });
+  test("that a digest gets its manifest, and no other", async () => {
+    const images = new MemoryImages();
+    const { manifest } = await putImage(images, [{ blob: gzip(base) }]);
+    const { manifest: other } = await putImage(images, [{ blob: gzip(upper) }]);
+    images.manifests.set(manifest.digest, images.manifests.get(other.digest)!);
+    await expect(openImage({ image: images }, manifest.digest)).rejects.toEqual(code("ERR_OCI_DIGEST_MISMATCH"));
+  });
+  test("the index", async () => {
+    await expect(opened((images, _, index) => spoilManifest(images, index!))).rejects.toEqual(
+      code("ERR_OCI_SIZE_MISMATCH"),
+    );
+  });
+  test.for([
+    ["changed", (bytes: Uint8Array) => flipped(bytes, 100), "ERR_OCI_DIGEST_MISMATCH"],
+    ["cut", (bytes: Uint8Array) => bytes.slice(0, -1), "ERR_OCI_SIZE_MISMATCH"],
+    ["longer", (bytes: Uint8Array) => join([bytes, Uint8Array.of(0)]), "ERR_OCI_TOO_LARGE"],
+  ] as const)("a zTOC that was %s", async ([, spoil, want]) => {
+    const opening = opened((images) => {
+      for (const [digest, bytes] of images.blobs) if (bytes.length > 34_000) images.blobs.set(digest, spoil(bytes));
+    });
+    await expect(opening).rejects.toEqual(code(want));
+  });
+  test.for([
+    ["changed in a way that gzip sees", (bytes: Uint8Array) => flipped(bytes, 200), "ERR_OCI_DIGEST_MISMATCH"],
+    ["changed where gzip does not look", (bytes: Uint8Array) => flipped(bytes, 4), "ERR_OCI_DIGEST_MISMATCH"],
+    ["cut", (bytes: Uint8Array) => bytes.slice(0, -1), "ERR_OCI_SIZE_MISMATCH"],
+    ["longer", (bytes: Uint8Array) => join([bytes, Uint8Array.of(0)]), "ERR_OCI_SIZE_MISMATCH"],
+  ] as const)("a whole layer that was %s", async ([, spoil, want]) => {
+    const blob = gzip(base);
+    const opening = opened((images) => void images.blobs.set(digestOf(blob), spoil(blob)), [{ blob }]);
+    await expect(opening).rejects.toEqual(code(want));
+  });
+  test("the size of the layer that a zTOC is of", async () => {
+    const ztocOfAnother = (
+      await buildZtoc(
+        (async function* () {
+          yield gzip(upper);
+        })(),
+        { compression: "gzip" },
+      )
+    ).bytes;
+    const opening = opened(() => {}, [{ blob: gzip(base), spanSize: 10_000, ztoc: () => ztocOfAnother }]);
+    await expect(opening).rejects.toEqual(code("ERR_LAZY_INDEX_MISMATCH"));
+  });
+  test("that a zTOC is one", async () => {
+    const opening = opened(() => {}, [{ blob: gzip(base), spanSize: 10_000, ztoc: () => new Uint8Array(40_000) }]);
+    await expect(opening).rejects.toEqual(code("ERR_LAZY_INVALID_INDEX"));
+  });
+  test("that a layer is what its media type says", async () => {
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: writeTar(base), mediaType: OCI_LAYER_GZIP }]);
+    await expect(openImage({ image: images }, "latest")).rejects.toEqual(code("ERR_LAZY_LAYER_DATA"));
+  });
+});
+
+describe("reading by a zTOC that does not tell the truth", () => {
+  /** An image whose zTOC was changed before it was stored, so that all digests fit. */
+  async function tampered(
+    change: (ztoc: ReturnType<typeof decodeZtoc>) => ReturnType<typeof decodeZtoc>,
+    files = base,
+  ) {
+    const ztoc = (bytes: Uint8Array): Uint8Array => encodeZtoc(change(decodeZtoc(bytes)));
+    return open([{ blob: gzip(files), spanSize: 65_536, ztoc }]);
+  }
+  const entries = (
+    ztoc: ReturnType<typeof decodeZtoc>,
+    change: (entry: ReturnType<typeof decodeZtoc>["toc"] extends Iterable<infer E> ? E : never) => typeof entry,
+  ) => {
+    const toc = [...ztoc.toc].map(change);
+    return {
+      ...ztoc,
+      toc: { length: toc.length, at: (i: number) => toc[i]!, [Symbol.iterator]: () => toc[Symbol.iterator]() },
+    };
+  };
+
+  test.for([
+    ["name", { name: "./gib" as never }, "./gib"],
+    ["mode", { mode: 0o4755 }, "big"],
+    ["owner", { uid: 1000 }, "big"],
+    ["time", { modTime: "2001-01-01T00:00:00Z" }, "big"],
+    ["size", { uncompressedSize: 299_999 }, "big"],
+  ] as const)("a false %s is found when the file is first read", async ([, change, path]) => {
+    const { image } = await tampered((ztoc) =>
+      entries(ztoc, (entry) => (entry.name === "./big" ? { ...entry, ...change } : entry)),
+    );
+    await expect(image.read(path)).rejects.toEqual(code("ERR_LAZY_HEADER_MISMATCH"));
+    // From any place of it, also far from the header; and as often as it is tried.
+    await expect(image.read(path, { range: { start: 200_000, end: 200_010 } })).rejects.toEqual(
+      code("ERR_LAZY_HEADER_MISMATCH"),
+    );
+    await expect(image.read(path)).rejects.toEqual(code("ERR_LAZY_HEADER_MISMATCH"));
+    // The others are none the worse.
+    expectBytes(await image.read("etc/hosts"), text("127.0.0.1 localhost\n"));
+  });
+  test("a file that is said to be empty is looked at, too", async () => {
+    const { image } = await tampered((ztoc) =>
+      entries(ztoc, (entry) => (entry.name === "./tail" ? { ...entry, uncompressedSize: 0 } : entry)),
+    );
+    await expect(image.read("tail")).rejects.toEqual(code("ERR_LAZY_HEADER_MISMATCH"));
+  });
+  test("content that is said to be elsewhere is not given", async () => {
+    const { image } = await tampered((ztoc) =>
+      entries(ztoc, (entry) =>
+        entry.name === "./tail"
+          ? { ...entry, uncompressedOffset: entry.uncompressedOffset + 512, uncompressedSize: 100 }
+          : entry,
+      ),
+    );
+    await expect(image.read("tail")).rejects.toEqual(code("ERR_LAZY_HEADER_MISMATCH"));
+  });
+  test("a file that ends past the layer is refused, the rest is read", async () => {
+    const { image } = await tampered((ztoc) =>
+      entries(ztoc, (entry) => (entry.name === "./tail" ? { ...entry, uncompressedSize: 10_000_000 } : entry)),
+    );
+    await expect(image.read("tail")).rejects.toEqual(code("ERR_LAZY_ENTRY_REFUSED"));
+    expectBytes(await image.read("big"), big);
+  });
+  test("a sparse file is refused: its content is not where the index says", async () => {
+    const pax = {
+      "GNU.sparse.major": "0",
+      "GNU.sparse.minor": "1",
+      "GNU.sparse.numblocks": "1",
+      "GNU.sparse.map": "0,3",
+      "GNU.sparse.size": "3",
+    };
+    const { image } = await open([{ blob: gzip([{ name: "s", content: text("abc"), pax }]), spanSize: 65_536 }]);
+    await expect(image.read("s")).rejects.toEqual(code("ERR_LAZY_ENTRY_REFUSED"));
+  });
+
+  /** A window with one bit changed, of a byte that the span refers to. */
+  const spoilWindow = (span: number) => (ztoc: ReturnType<typeof decodeZtoc>) => {
+    const zinfo = ztoc.compression.zinfo.slice();
+    // 12 bytes in front, then 32785 a checkpoint, its window last.
+    for (let i = 0; i < 32_768; i++) zinfo[12 + span * 32_785 + 17 + i]! ^= 1;
+    return { ...ztoc, compression: { ...ztoc.compression, zinfo } };
+  };
+  test("a false window is found once the span before it has been decoded", async () => {
+    const { image } = await tampered(spoilWindow(3));
+    const [from, until] = [big.length - 100_000, big.length];
+    await expect(image.read("big")).rejects.toEqual(code("ERR_LAZY_WINDOW_MISMATCH"));
+    await expect(image.read("big", { range: { start: from, end: until } })).rejects.toEqual(
+      code("ERR_LAZY_WINDOW_MISMATCH"),
+    );
+    expectBytes(await image.read("etc/hosts"), text("127.0.0.1 localhost\n"));
+  });
+  test("reads say what they stand on: rooted, then chained; a whole layer is proven", async () => {
+    const { image } = await open([{ blob: gzip(base), spanSize: 65_536 }, { blob: gzip(upper) }]);
+    expect(await image.tierOf("tail")).toBe(1);
+    await image.read("tail");
+    const range = { start: 150_000, end: 200_000 };
+    expect(await image.tierOf("tail", { range })).toBe(2);
+    await image.read("hard");
+    expect([await image.tierOf("tail"), await image.tierOf("hard"), await image.tierOf("big")]).toEqual([2, 2, 3]);
+  });
+  test("a layer that changed under its index is found by the spans' digests", async () => {
+    const images = new MemoryImages();
+    const blob = gzip(base);
+    await putImage(images, [{ blob, spanSize: 65_536 }]);
+    images.blobs.set(
+      digestOf(blob),
+      blob.map((byte, i) => (i === 60_000 ? byte ^ 1 : byte)),
+    );
+    const events: LazyEvent[] = [];
+    const image = await openImage({ image: images }, "latest", { onEvent: (event) => events.push(event) });
+    await expect(image.read("hard")).rejects.toEqual(code("ERR_LAZY_SPAN_DIGEST"));
+    expect(events.filter(({ type }) => type === "span-mismatch")).toHaveLength(1);
+    expectBytes(await image.read("soft"), text("127.0.0.1 localhost\n"));
+  });
+});
+
+describe("openImage() limits", () => {
+  const tar = writeTar(upper);
+  test.for([
+    ["gzip", { blob: gzip(upper) }],
+    ["plain", { blob: tar, mediaType: OCI_LAYER }],
+  ] as const)(
+    "a %s layer of just as many bytes as may be held is read whole, one of a byte more is not",
+    async ([, layer]) => {
+      const indexed = { blob: gzip(base), spanSize: 65_536 };
+      const { image } = await open([indexed, layer], { maxWholeLayerBytes: tar.length });
+      expectBytes(await image.read("etc/motd"), text("hello\n"));
+      const over = { maxWholeLayerBytes: tar.length - 1 };
+      await expect(open([indexed, layer], over)).rejects.toEqual(code("ERR_LAZY_LAYER_TOO_LARGE"));
+      // Without any index the way out is another one.
+      const none = await open([layer], over).catch((error: unknown) => error);
+      expect(none).toEqual(code("ERR_LAZY_NO_INDEX"));
+      expect(String(none)).toContain("socikit create");
+    },
+  );
+  test("an image without an index whose layer is plainly too large is refused before it is fetched", async () => {
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: gzip(upper) }, { blob: gzip(base) }]);
+    const opening = openImage({ image: images }, "latest", { maxWholeLayerBytes: 1000 });
+    await expect(opening).rejects.toEqual(code("ERR_LAZY_NO_INDEX"));
+    expect(images.streamed).toEqual([]);
+  });
+  test("a bomb stops at the limit", async () => {
+    const blob = gzipSync(writeTar([{ name: "zeros", content: new Uint8Array(20_000_000) }]));
+    const images = new MemoryImages();
+    await putImage(images, [{ blob }]);
+    await expect(openImage({ image: images }, "latest", { maxWholeLayerBytes: 1_000_000 })).rejects.toEqual(
+      code("ERR_LAZY_NO_INDEX"),
+    );
+  });
+  test("a zTOC of just the limit is fetched, one of a byte more is not", async () => {
+    const layer = { blob: gzip(base), spanSize: 65_536 };
+    const images = new MemoryImages();
+    await putImage(images, [layer]);
+    const size = Math.max(
+      ...[...images.blobs.values()]
+        .map(({ length }) => length)
+        .filter((length) => length < 340_000 && length !== layer.blob.length),
+    );
+    await openImage({ image: images }, "latest", { maxZtocBytes: size });
+    const streamed = images.streamed.length;
+    await expect(openImage({ image: images }, "latest", { maxZtocBytes: size - 1 })).rejects.toEqual(
+      code("ERR_LAZY_INDEX_TOO_LARGE"),
+    );
+    expect(images.streamed).toHaveLength(streamed);
+  });
+  test.for([
+    ["zstd", OCI_LAYER_ZSTD, "zstd"],
+    ["encrypted", `${OCI_LAYER_GZIP}+encrypted`, "media type"],
+    ["of another kind", "application/vnd.cncf.helm.chart.content.v1.tar+gzip", "media type"],
+  ] as const)(
+    "a layer that is %s gets an error that names it, before any other is fetched",
+    async ([, mediaType, what]) => {
+      const blob = gzip(upper);
+      const images = new MemoryImages();
+      await putImage(images, [{ blob: gzip(base) }, { blob, mediaType }]);
+      const error = await openImage({ image: images }, "latest").catch((error: unknown) => error);
+      expect(error).toEqual(code("ERR_LAZY_UNSUPPORTED_COMPRESSION"));
+      expect(String(error)).toContain(digestOf(blob));
+      expect(String(error)).toContain(what);
+      expect(images.streamed).toEqual([]);
+    },
+  );
+  test("a layer whose blob is missing is the port's error", async () => {
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: gzip(base), spanSize: 65_536 }, { blob: gzip(upper) }]);
+    images.blobs.delete(digestOf(gzip(upper)));
+    await expect(openImage({ image: images }, "latest")).rejects.toThrow(`no blob ${digestOf(gzip(upper))}`);
+    expect(images.open_).toBe(0);
+  });
+  test("an artifact that is no image is said to be none", async () => {
+    const images = new MemoryImages();
+    const config = images.putBlob(text("{}"), OCI_CONFIG);
+    const layer = images.putBlob(text("apiVersion: v1"), "text/yaml");
+    images.putManifest(
+      encodeManifest({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [layer] }),
+      OCI_MANIFEST,
+      "latest",
+    );
+    await expect(openImage({ image: images }, "latest")).rejects.toEqual(code("ERR_LAZY_UNSUPPORTED_COMPRESSION"));
+    images.putManifest(text("{}"), OCI_MANIFEST, "latest");
+    await expect(openImage({ image: images }, "latest")).rejects.toBeInstanceOf(OciError);
+  });
+  test("uses the core that it is given", async () => {
+    const inflate = await loadInflate();
+    let decodings = 0;
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: gzip(base), spanSize: 65_536 }]);
+    const decoder: typeof inflate.decoder = {
+      decode: (...args) => {
+        decodings++;
+        return inflate.decoder.decode(...args);
+      },
+    };
+    const image = await openImage({ image: images, inflate, decoder }, "latest");
+    expectBytes(await image.read("soft"), text("127.0.0.1 localhost\n"));
+    expect(decodings).toBe(1);
+  });
+});
