@@ -175,7 +175,8 @@ class MemoryRepository implements StoreRepository {
     subject: Digest,
     options?: ReadOptions & { readonly artifactType?: string },
   ): AsyncIterable<Descriptor> {
-    for (const referrer of [...(this.#read()?.referrers.get(subject)?.values() ?? [])]) {
+    // As they are now: what is pushed while they are read does not come into it.
+    for (const referrer of Array.from(this.#read()?.referrers.get(subject)?.values() ?? [])) {
       options?.signal?.throwIfAborted();
       if (options?.artifactType === undefined || referrer.artifactType === options.artifactType) yield referrer;
     }

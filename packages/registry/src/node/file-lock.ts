@@ -60,7 +60,7 @@ async function acquire(path: string, signal: AbortSignal | undefined): Promise<s
         "ERR_REGISTRY_LAYOUT_LOCKED",
         `Cannot lock "${path}": process ${holder.split(" ", 1)[0]} holds it; remove the file if no such process is writing`,
       );
-    } else await wait(POLL_MS, undefined, { ...(signal === undefined ? {} : { signal }) }).catch(() => {});
+    } else await wait(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {});
   }
 }
 
