@@ -206,7 +206,7 @@ async function buildLayer(ports: CreatePorts, job: Job, settings: Settings, opti
       throw cause;
     throw new SociIndexError(
       "ERR_SOCI_LAYER_FAILED",
-      `Cannot index layer ${layer.digest} (${layer.mediaType}): ${cause.message}`,
+      `Cannot index layer ${layer.digest} (${layer.mediaType}): ${cause.message.replace(/^Cannot index layer: /, "")}`,
       { cause },
     );
   }

@@ -84,6 +84,6 @@ export function nothingToIndex(images: readonly PlannedImage[], minLayerSize: nu
     [count("foreign"), "not in the registry"],
   ] as const;
   const found = reasons.flatMap(([number, reason]) => (number === 0 ? [] : [`${number} ${reason}`]));
-  const what = layers.length === 0 ? "it has no layers" : `of its ${layers.length} layers, ${found.join(", ")}`;
+  const what = layers.length === 0 ? "there is none" : found.join(", ");
   return new SociIndexError("ERR_SOCI_NOTHING_TO_INDEX", `Cannot create SOCI index: no layer can be indexed: ${what}`);
 }
