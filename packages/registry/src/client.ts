@@ -8,7 +8,7 @@ import type { Limits } from "./limits.ts";
 import { finishBody, readPrefix } from "./read-body.ts";
 import { printable, redactUrl } from "./redact.ts";
 import { crossOriginHeaders, isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
-import { MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
+import { contentCodingOf, MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
 import { retryDelayMs } from "./retry.ts";
 import type { Scope } from "./scopes.ts";
 import { statusError, type Refusal } from "./status-error.ts";
@@ -35,6 +35,8 @@ export interface ClientRequest {
   readonly accept: (response: ClientResponse) => boolean;
   /** Repetitions of what failed in a way worth repeating, where not the client's. */
   readonly maxRetries?: number;
+  /** Longest wait for the response's header in ms, where longer than the client's. */
+  readonly headersTimeoutMs?: number;
 }
 
 /** A response, with where it came from. */
@@ -104,7 +106,7 @@ export class RegistryClient {
       try {
         // Each attempt follows from how the one before it ended.
         const response = await this.#follow(request, signal);
-        if (request.accept(response)) return response;
+        if (request.accept(response)) return await this.#checkCoding(request, response);
         retryAfter = response.headers.get("retry-after");
         failure = await this.#refusal(request, response);
       } catch (error) {
@@ -132,6 +134,19 @@ export class RegistryClient {
     return { status: response.status, method: request.method, url: redactUrl(response.location) };
   }
 
+  /** A manifest or list that comes compressed though it was asked for as it is. Blobs are judged by who reads them. */
+  async #checkCoding(request: ClientRequest, response: ClientResponse): Promise<ClientResponse> {
+    const coding = contentCodingOf(response.headers);
+    const decoded = this.options.transport.capabilities.contentCoding === "decoded";
+    if (coding === undefined || decoded || response.body === null || request.target === "blob") return response;
+    await response.body.cancel();
+    throw new RegistryError(
+      "ERR_REGISTRY_CONTENT_CODING",
+      `Cannot ${request.action}: something between here and ${response.location.host} put the content coding "${printable(coding, 20)}" on the answer`,
+      this.contextOf(request, response),
+    );
+  }
+
   async #refusal(request: ClientRequest, response: ClientResponse): Promise<RegistryError> {
     const { status } = response;
     // docker-registry announces the whole blob's length with a 416 and closes the connection after 33 bytes.
@@ -153,6 +168,7 @@ export class RegistryClient {
   /** One request through challenges and redirects. */
   async #follow(request: ClientRequest, signal: AbortSignal | undefined): Promise<ClientResponse> {
     const { transport, origin, limits, timer, userAgent, onEvent } = this.options;
+    const patient = { ...limits, headersTimeoutMs: Math.max(limits.headersTimeoutMs, request.headersTimeoutMs ?? 0) };
     const base = { "user-agent": userAgent, "accept-encoding": "identity", ...request.headers };
     let url = request.url;
     // Once a chain has left the registry, it gets no Authorization field any more, even if it comes back.
@@ -171,12 +187,14 @@ export class RegistryClient {
           headers: authorization === undefined ? headers : { ...headers, authorization },
           ...(request.body === undefined ? {} : { body: request.body }),
         },
-        limits,
+        patient,
         timer,
         signal,
       );
       onEvent?.({ v: 1, type: "response", method: request.method, url: shown, status: received.status });
-      const response: ClientResponse = { ...received, location: url, foreign };
+      // A page's fetch follows redirects by itself; only the response's URL tells.
+      const at = received.url === url.href || !URL.canParse(received.url) ? url : new URL(received.url);
+      const response: ClientResponse = { ...received, location: at, foreign: foreign || at.origin !== url.origin };
       if (received.status === 401 && !foreign && !answered) {
         answered = true;
         const challenge = received.headers.get("www-authenticate");

@@ -26,23 +26,24 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-function registry(host: string): {
+interface TestRegistry {
   open(name: string): RemoteRepository;
   requests: string[];
   fail: (request: Request) => Response | undefined;
   transport: Transport;
-} {
+}
+
+function registry(host: string): TestRegistry {
   const handler = createRegistryHandler(createMemoryStore());
-  const state = {
-    requests: [] as string[],
-    fail: (_: Request): Response | undefined => undefined,
+  const state: TestRegistry = {
+    requests: [],
+    fail: () => undefined,
     transport: handlerTransport(async (request) => {
       const { pathname, search } = new URL(request.url);
       state.requests.push(`${request.method} ${pathname}${search}`);
       return state.fail(request) ?? handler(request);
     }),
-    open: (name: string): RemoteRepository =>
-      openRepository(`${host}/${name}`, { transport: state.transport, maxRetries: 0 }),
+    open: (name) => openRepository(`${host}/${name}`, { transport: state.transport, maxRetries: 0 }),
   };
   return state;
 }
@@ -55,9 +56,9 @@ async function put(repository: RemoteRepository, text: string, mediaType: string
   return { mediaType, digest, size };
 }
 
-let source: ReturnType<typeof registry>;
+let source: TestRegistry;
 let from: RemoteRepository;
-let target: ReturnType<typeof registry>;
+let target: TestRegistry;
 let to: RemoteRepository;
 let images: Record<"amd" | "arm", Descriptor>;
 let index: Descriptor;

@@ -174,7 +174,7 @@ export function rangeSource(
         drop();
         return new RegistryError(
           "ERR_REGISTRY_RANGE_UNSUPPORTED",
-          `Cannot ${action}: ${host} answers a range request with the whole blob; copy the image to a registry that serves ranges, or read the layer whole`,
+          `Cannot ${action}: ${host} answers a range request with the whole blob; a pull-through cache does so until the image has been pulled through it once; else copy the image to a registry that serves ranges`,
           context,
         );
       }

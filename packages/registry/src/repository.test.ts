@@ -456,3 +456,48 @@ test("an abort rejects with its reason, while waiting for an answer and between 
     expect(await asked).toBe(reason);
   }
 });
+
+test("a manifest that comes compressed is refused where the transport shows it, and taken where it undoes it", async () => {
+  const registry = scriptedRegistry(() => manifest({ "content-encoding": "gzip" }));
+  expect(await failure(registry.open().fetchManifest("latest"))).toMatchObject({ code: "ERR_REGISTRY_CONTENT_CODING" });
+  const decoding = {
+    ...registry.transport,
+    capabilities: { redirects: "visible", contentCoding: "decoded" },
+  } as const;
+  expect((await registry.open({ transport: decoding }).fetchManifest("latest")).descriptor.digest).toBe(DIGEST);
+});
+
+test("a page's transport, which follows redirects out of sight, is judged by where the answer came from", async () => {
+  const registry = scriptedRegistry(({ url }) =>
+    url.includes("cdn")
+      ? new Response(BYTES.slice(3, 5), { status: 206, headers: { "content-range": `bytes 3-4/${BYTES.length}` } })
+      : undefined,
+  );
+  const urls: string[] = [];
+  const opaque = {
+    capabilities: { redirects: "opaque", contentCoding: "decoded" },
+    send: async (request: { method: string; url: string; headers: Record<string, string> }) => {
+      urls.push(request.url);
+      return registry.transport.send({ ...request, url: "https://cdn.test/x?sig=1" });
+    },
+  } as const;
+  const source = await registry.open({ transport: opaque }).open({ digest: DIGEST, size: BYTES.length });
+  await source.read(3, 2);
+  expect(await source.read(3, 2)).toEqual(BYTES.slice(3, 5));
+  expect(urls).toEqual([`https://r.test/v2/a/b/blobs/${DIGEST}`, "https://cdn.test/x?sig=1"]);
+});
+
+test.for(["../x", "A", "a//b", ""])("a repository called %j is a TypeError", (name) => {
+  const { transport } = scriptedRegistry(() => undefined);
+  expect(() => openRepository({ registry: "r.test", repository: name }, { transport })).toThrow(TypeError);
+});
+
+test.for<[string, boolean | undefined, string]>([
+  ["127.0.0.1:5000/a", undefined, "http://127.0.0.1:5000"],
+  ["r.test:5000/a", undefined, "https://r.test:5000"],
+  ["r.test:5000/a", true, "http://r.test:5000"],
+])("%s with plainHttp %j is spoken to at %s", async ([reference, plainHttp, origin]) => {
+  const registry = scriptedRegistry(() => manifest());
+  await registry.open({ reference, plainHttp }).fetchManifest("latest");
+  expect(new URL(registry.seen[0]!.url).origin).toBe(origin);
+});

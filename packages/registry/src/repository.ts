@@ -4,6 +4,7 @@ import {
   isDigest,
   isIndexType,
   isManifestType,
+  isRepositoryName,
   isTag,
   parseReference,
   verifyStream,
@@ -45,7 +46,10 @@ export interface RepositoryOptions {
   readonly transport: Transport;
   /** Where credentials come from; without them, tokens are asked for anonymously. */
   readonly credentials?: CredentialProvider | undefined;
-  /** Whether to speak `http:`. By default to this machine only (`localhost`, 127.0.0.0/8, `[::1]`). */
+  /**
+   * Whether to speak `http:`, which shows credentials to everyone on the way. By default to this machine only
+   * (`localhost`, 127.0.0.0/8, `[::1]`).
+   */
   readonly plainHttp?: boolean | undefined;
   /** Token servers (`host[:port]`) that may get the credentials besides those that belong to the registry. */
   readonly trustedRealmHosts?: readonly string[] | undefined;
@@ -100,6 +104,8 @@ class Repository implements RemoteRepository {
   readonly #kept: Map<Digest, Uint8Array> = new Map();
 
   constructor(reference: Reference, options: RepositoryOptions) {
+    if (!isRepositoryName(reference.repository))
+      throw new TypeError(`Cannot open ${JSON.stringify(reference.repository)}: it is not a repository name`);
     const { origin, repository } = endpointOf(reference.registry, reference.repository, options.plainHttp);
     this.reference = reference;
     this.#client = new RegistryClient({
@@ -205,7 +211,9 @@ class Repository implements RemoteRepository {
     return resumeUpload(this.#client, this.#uploads, id, options);
   }
 
-  mount(digest: Digest, from: string, options?: ReadOptions): Promise<boolean> {
+  async mount(digest: Digest, from: string, options?: ReadOptions): Promise<boolean> {
+    if (!isRepositoryName(from))
+      throw new TypeError(`Cannot mount from ${JSON.stringify(from)}: it is not a repository name`);
     const { repository } = endpointOf(this.reference.registry, from);
     return mountBlob(this.#client, digest, repository, options);
   }

@@ -126,7 +126,7 @@ describe("an upload", () => {
           expect(session.stored).toEqual(BLOB);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
   });
 

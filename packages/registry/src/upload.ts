@@ -20,6 +20,8 @@ import { statBlob } from "./stat-blob.ts";
 
 /** Time for telling a registry that an upload is over, in ms: an interrupted command must end. */
 const ABORT_TIMEOUT_MS = 2_000;
+/** Time for ending an upload, in ms: registries move the whole blob then, on some storage by copying it. */
+const COMMIT_TIMEOUT_MS = 300_000;
 /** Largest chunk that a registry can ask for with OCI-Chunk-Min-Length, in bytes. */
 const MAX_CHUNK = 64 * 1024 * 1024;
 
@@ -186,6 +188,7 @@ class RemoteUpload implements BlobUpload {
             body,
             accept: ({ status }) => status === 201 || status === 200 || status === 204,
             maxRetries: 0,
+            headersTimeoutMs: COMMIT_TIMEOUT_MS,
           },
           options,
         );
