@@ -341,8 +341,8 @@ export class PieceLoader {
   }
 
   /**
-   * Compares the window of the piece that follows with the end of this one's output. Where they differ the follower is refused; and
-   * this piece as well, unless its own window was found right before: one of the two windows is false, and nothing says which.
+   * Compares the window of the piece that follows with the end of this one's output. Where they differ, both are refused: the
+   * follower's window is false, or this output is, by a false window or a false bit of its own, and nothing says which.
    *
    * @param tail The last bytes of the output, up to 32 KiB, of `size` altogether.
    */
@@ -357,7 +357,6 @@ export class PieceLoader {
     }
     const what = `the window that span ${next.id} starts with is not what span ${piece.id} ends with`;
     this.#refuse(next, what);
-    if (this.#chained.has(piece.id)) return;
     throw this.#refuse(piece, what);
   }
 

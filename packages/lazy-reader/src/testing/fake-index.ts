@@ -79,7 +79,9 @@ export function fakeDecoder(chunk = 1000): SpanDecoder & { readonly decoded: num
 }
 
 function flip(bytes: Uint8Array): Uint8Array {
-  return bytes.map((byte) => byte ^ 0xff);
+  const flipped = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) flipped[i] = bytes[i]! ^ 0xff;
+  return flipped;
 }
 
 /** A request that a {@linkcode watchedSource} was asked for. */
