@@ -35,6 +35,7 @@ export async function openShapedLink({ port, megabitsPerSecond, roundTripMs }) {
       track(upstream);
       carry(client, upstream, arrivalUp, count);
       carry(upstream, client, arrivalDown, count);
+      client.resume();
     }, roundTripMs);
   });
   function track(socket) {

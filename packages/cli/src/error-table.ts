@@ -44,6 +44,7 @@ export const ERROR_TABLE: Readonly<Record<KnownCode, ErrorRow>> = {
   ERR_CLI_LOCATION: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
   ERR_CLI_LOCATION_NOT_YET: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
   ERR_CLI_COMPRESSION: { exit: usage, hint: "pack the layer with gzip, or leave it a plain tar" },
+  ERR_CLI_NO_FILE: { exit: notFound, hint: "check the path" },
   ERR_CLI_NO_DIRECTORY: { exit: notFound, hint: "check the path" },
   ERR_CLI_NOT_A_DIRECTORY: { exit: usage, hint: "name a directory" },
   ERR_CLI_NOT_TEXT: { exit: failed, hint: "check that it is the right file: --file PATH" },
@@ -259,10 +260,12 @@ export function explainError(
 }
 
 function rowOf(error: unknown, code: string | undefined): ErrorRow {
+  const cause = error instanceof Error ? error.cause : undefined;
+  // What is wrong with a layer says more than that it is a layer.
+  if (code === "ERR_SOCI_LAYER_FAILED" && codeOf(cause) !== undefined) return rowOf(cause, codeOf(cause));
   const row =
     code === undefined ? undefined : ((ERROR_TABLE as Readonly<Record<string, ErrorRow>>)[code] ?? HOST_ROWS[code]);
   if (row !== undefined) return row;
-  const cause = error instanceof Error ? error.cause : undefined;
   if (cause !== undefined) return rowOf(cause, codeOf(cause));
   // A wrong argument that reached a library: the option is out of its bounds.
   if (error instanceof RangeError) return { exit: usage, hint: "socikit --help" };

@@ -1,5 +1,6 @@
-import type { BlobReader, BlobWriter, ManifestReader, ManifestWriter, ReferrerLister } from "@socikit/oci";
+import type { BlobReader, BlobWriter, ManifestReader, ManifestWriter, Reference, ReferrerLister } from "@socikit/oci";
 import { openRepository, type RegistryEvent, type Transport } from "@socikit/registry";
+import type { LayoutDirectory } from "@socikit/registry/node";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import { formatLocation, type Location } from "./location.ts";
@@ -8,18 +9,24 @@ import { formatLocation, type Location } from "./location.ts";
 export type ImageStore = ManifestReader & ManifestWriter & BlobReader & BlobWriter & ReferrerLister;
 
 /** A location whose ports are open. */
-export interface OpenLocation {
+export interface OpenStore {
   /** How it is written. */
   readonly text: string;
   readonly store: ImageStore;
+}
+
+/** A location that names an image. */
+export interface OpenImage extends OpenStore {
   /** The tag or digest that names the image; of both, the digest. */
   readonly target: string;
 }
 
 /** Opens locations for one command, and closes what they hold open together. */
 export interface LocationOpener {
-  /** Opens a location. `create`: a layout directory that is not there is made. */
-  open(location: Location, options?: { readonly create?: boolean }): Promise<OpenLocation>;
+  /** Opens where an image is. */
+  open(location: Location): Promise<OpenImage>;
+  /** Opens a place to write to. `create`: a layout directory that is not there is made. */
+  openStore(location: Location, options?: { readonly create?: boolean }): Promise<OpenStore>;
   /** Lets go of sockets and files. */
   close(): Promise<void>;
 }
@@ -35,20 +42,31 @@ export interface OpenerOptions {
 /** Opens locations with what a command may touch. The transport is opened once, when a registry is first named. */
 export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpener {
   let transport: Promise<Transport & { close?(): Promise<void> }> | undefined;
+  const openRemote = async (reference: Reference): Promise<ImageStore> => {
+    transport ??= io.openTransport();
+    return openRepository(reference, {
+      transport: await transport,
+      credentials: await io.credentials(),
+      ...(options.plainHttp ? { plainHttp: true } : {}),
+      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+    });
+  };
   return {
-    async open(location, { create = false } = {}) {
+    async open(location) {
+      const text = formatLocation(location);
       if (location.kind === "registry") {
-        transport ??= io.openTransport();
-        const store = openRepository(location.reference, {
-          transport: await transport,
-          credentials: await io.credentials(),
-          ...(options.plainHttp ? { plainHttp: true } : {}),
-          ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
-        });
-        // parseLocation lets no reference without tag and digest through.
-        return { text: formatLocation(location), store, target: location.reference.digest ?? location.reference.tag! };
+        const { digest, tag } = location.reference;
+        // parseLocation lets no reference without both through.
+        return { text, store: await openRemote(location.reference), target: digest ?? tag! };
       }
-      return openLayout(location, io, create);
+      const store = await openLayout(location, io, false);
+      const target = location.digest ?? location.tag ?? (await store.onlyImage({ signal: io.signal })).digest;
+      return { text, store, target };
+    },
+    async openStore(location, { create = false } = {}) {
+      const remote = location.kind === "registry";
+      const store = remote ? await openRemote(location.reference) : await openLayout(location, io, create);
+      return { text: formatLocation(location), store };
     },
     async close() {
       await (await transport?.catch(() => undefined))?.close?.();
@@ -60,13 +78,15 @@ async function openLayout(
   location: Location & { readonly kind: "layout" },
   io: CliIo,
   create: boolean,
-): Promise<OpenLocation> {
-  if ((await io.files.kind(location.directory)) === "file")
+): Promise<LayoutDirectory> {
+  const { directory } = location;
+  const kind = await io.files.kind(directory);
+  if (kind === undefined && !create)
+    throw new CliError("ERR_CLI_NO_DIRECTORY", `Cannot open ${formatLocation(location)}: the directory is not there`);
+  if (kind === "file")
     throw new CliError("ERR_CLI_NOT_A_DIRECTORY", `Cannot open ${formatLocation(location)}: it is a file`, {
       hint: "unpack it first: archives are not supported yet",
     });
   const { openLayoutDirectory } = await import("@socikit/registry/node");
-  const store = await openLayoutDirectory(location.directory, { create });
-  const target = location.digest ?? location.tag ?? (await store.onlyImage({ signal: io.signal })).digest;
-  return { text: formatLocation(location), store, target };
+  return openLayoutDirectory(directory, { create });
 }

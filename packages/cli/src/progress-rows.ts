@@ -38,11 +38,12 @@ export function progressLines(rows: readonly ProgressRow[], options: RowsOptions
   const { height } = options;
   if (rows.length <= height) return rows.map((row) => progressLine(row, options));
   const running = rows.filter((row) => row.state === "running");
-  const shown = new Set(running.slice(0, Math.max(1, height - 1)));
-  for (const row of rows.toReversed()) if (shown.size < height - 1) shown.add(row);
+  const room = Math.max(1, height - 1);
+  const shown = new Set(running.slice(0, room));
+  for (const row of rows.toReversed()) if (shown.size < room) shown.add(row);
   const hidden = rows.length - shown.size;
   const lines = rows.filter((row) => shown.has(row)).map((row) => progressLine(row, options));
-  return height < 2 ? lines.slice(0, height) : [options.colours.dim(`  ${hidden} more`), ...lines];
+  return height < 2 ? lines : [options.colours.dim(`  ${hidden} more`), ...lines];
 }
 
 function progressLine(row: ProgressRow, { columns, now, colours }: RowsOptions): string {

@@ -68,8 +68,10 @@ function untilAborted(sent: Promise<TransportResponse>, signal: AbortSignal): Pr
     sent.then(
       (response) => {
         signal.removeEventListener("abort", onAbort);
-        if (signal.aborted) response.body?.cancel(signal.reason).catch(() => {});
-        else resolve(response);
+        if (!signal.aborted) return resolve(response);
+        response.body?.cancel(signal.reason).catch(() => {});
+        // Said already, unless the abort came from within `send`, before anyone listened.
+        reject(signal.reason);
       },
       (error: unknown) => {
         signal.removeEventListener("abort", onAbort);

@@ -1,7 +1,13 @@
 import { loadInflate } from "@socikit/inflate";
 import { formatPlatform, parsePlatform, type Descriptor, type Platform } from "@socikit/oci";
 import { copyImage, type CopyEvent } from "@socikit/registry";
-import { createIndex, type CreateEvent, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
+import {
+  createIndex,
+  describeOutcome,
+  type CreateEvent,
+  type CreateOptions,
+  type CreateResult,
+} from "@socikit/soci-index/build";
 import { coloursFor, wantsColours } from "../colours.ts";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
@@ -9,7 +15,7 @@ import { formatBytes } from "../format-quantity.ts";
 import type { CliIo } from "../io.ts";
 import type { Invocation } from "../invocation.ts";
 import { isSameStore, parseLocation, type Location } from "../location.ts";
-import { locationOpener, type OpenLocation } from "../open-location.ts";
+import { locationOpener, type OpenImage, type OpenStore } from "../open-location.ts";
 import { printable } from "../printable.ts";
 import { createProgress, type Progress } from "../progress.ts";
 
@@ -27,18 +33,21 @@ export const create: CommandRun = async (invocation, io) => {
   const skipped: string[] = [];
   try {
     const from = await opener.open(source);
-    const to = destination === undefined ? from : await opener.open(destination, { create: true });
+    const to = destination === undefined ? from : await opener.openStore(destination, { create: true });
     const target = destination === undefined ? from.target : await copyTo(from, source, to, destination, progress, io);
     const result = await createIndex({ image: from.store, target: to.store, inflate: await loadInflate() }, target, {
       ...options,
       onEvent: (event) => {
-        if (event.type === "layer-skipped") skipped.push(event.message);
+        if (event.type === "layer-skipped") skipped.push(event.reason.message);
         showCreateEvent(event, progress);
       },
     });
     const tag = destination === undefined ? undefined : tagFor(destination, source);
     // Last: whoever pulls the tag finds image and index whole.
     if (tag !== undefined) await to.store.tag(tag, result.image, { signal: io.signal });
+    for (const { layers } of result.indexes)
+      for (const { layer, warnings } of layers)
+        for (const { message } of warnings) progress.note(`layer ${layer.digest}: ${message}`);
     progress.close();
     await io.stdout.write(
       json ? `${JSON.stringify(resultJson(result, to.text), undefined, 2)}\n` : resultLines(result, quiet),
@@ -79,9 +88,9 @@ function tagFor(destination: Location, source: Location): string | undefined {
 
 /** Copies the image, untagged yet. Resolves to the digest that names it on both sides. */
 async function copyTo(
-  from: OpenLocation,
+  from: OpenImage,
   source: Location,
-  to: OpenLocation,
+  to: OpenStore,
   destination: Location,
   progress: Progress,
   io: CliIo,
@@ -142,26 +151,17 @@ function showCreateEvent(event: CreateEvent, progress: Progress): void {
     case "layer-progress":
       return progress.advance(event.layer, event.bytes);
     case "layer-indexed":
-      return progress.end(event.layer, `zTOC ${shortDigest(event.ztoc)}`);
-    case "layer-skipped":
-      return progress.skip(event.layer, event.message);
+      return progress.end(event.layer, `zTOC ${shortDigest(event.ztoc.digest)}, ${formatBytes(event.ztoc.size)}`);
   }
 }
 
 /** The reference's lines, layers in the image's order, and the digest of each index. */
 function resultLines(result: CreateResult, quiet: boolean): string {
   const lines = result.indexes.flatMap(({ layers, index }) => [
-    ...(quiet
-      ? []
-      : layers.map(({ layer, ztoc, skipped }) =>
-          ztoc === undefined ? (skipped?.message ?? "") : `layer ${layer.digest} -> ztoc ${ztoc.digest}`,
-        )),
+    ...(quiet ? [] : layers.map(describeOutcome)),
     index.digest,
   ]);
-  return lines
-    .filter((line) => line !== "")
-    .map((line) => `${printable(line)}\n`)
-    .join("");
+  return lines.map((line) => `${printable(line)}\n`).join("");
 }
 
 /** The shape that `create --json` documents. */

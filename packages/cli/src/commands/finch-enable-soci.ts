@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { defaultSnapshotter, enableSoci } from "@socikit/finch-config";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
+import { locatedError } from "../located-error.ts";
 
 /** finch.yaml is a page; this is far beyond it. */
 const MAX_CONFIG_SIZE = 1024 * 1024;
@@ -9,9 +10,13 @@ const MAX_CONFIG_SIZE = 1024 * 1024;
 /** `socikit finch enable-soci` */
 export const finchEnableSoci: CommandRun = async (invocation, io) => {
   const file = invocation.text("file") ?? defaultPath(io.system, io.home, io.env["LOCALAPPDATA"]);
+  if ((await io.files.kind(file)) === undefined)
+    throw new CliError("ERR_CLI_NO_FILE", `Cannot edit ${file}: it is not there`, {
+      hint: "finch vm init writes it; if it is elsewhere: --file PATH",
+    });
   const bytes = await io.files.read(file, MAX_CONFIG_SIZE);
   const before = decodeText(bytes, file);
-  const after = enableSoci(before);
+  const after = edited(before, file);
   const changed = after !== before;
   const dryRun = invocation.flag("dry-run");
   if (changed && !dryRun) {
@@ -37,6 +42,14 @@ export const finchEnableSoci: CommandRun = async (invocation, io) => {
     await io.stderr.write("On Linux Finch runs without a virtual machine and does not read this setting\n");
   return undefined;
 };
+
+function edited(before: string, file: string): string {
+  try {
+    return enableSoci(before);
+  } catch (error) {
+    throw locatedError(error, file);
+  }
+}
 
 /** Where Finch looks: it takes no path from options or environment. */
 function defaultPath(system: string, home: string, localAppData: string | undefined): string {

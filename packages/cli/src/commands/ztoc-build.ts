@@ -3,6 +3,7 @@ import { loadInflate } from "@socikit/inflate";
 import { buildZtoc } from "@socikit/ztoc/build";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
+import { locatedError } from "../located-error.ts";
 import { peek } from "../peek.ts";
 import { printable } from "../printable.ts";
 
@@ -16,10 +17,12 @@ export const ztocBuild: CommandRun = async (invocation, io) => {
   const spanSize = invocation.bytes("span-size");
   const mediaType = invocation.text("media-type");
   const given = mediaType === undefined ? undefined : compressionOf(mediaType);
-  const input = await peek(layer === "-" ? io.stdin : io.files.stream(layer), HEADER_SIZE);
+  const input = await peek(layer === "-" ? io.stdin : io.files.stream(layer), HEADER_SIZE).catch((error: unknown) => {
+    throw locatedError(error, nameOf(layer));
+  });
   const compression = given ?? detectCompression(input.head, layer);
   if (compression === "uncompressed" && given === undefined && !looksLikeTar(input.head))
-    throw new CliError("ERR_CLI_COMPRESSION", `Cannot index ${shown(layer)}: it is neither gzip nor tar`, {
+    throw new CliError("ERR_CLI_COMPRESSION", `Cannot index ${nameOf(layer)}: it is neither gzip nor tar`, {
       hint: "to take it as it is: --media-type application/vnd.oci.image.layer.v1.tar",
     });
   const build = await buildZtoc(input.chunks, {
@@ -27,9 +30,11 @@ export const ztocBuild: CommandRun = async (invocation, io) => {
     inflate: await loadInflate(),
     signal: io.signal,
     ...(spanSize === undefined ? {} : { spanSize }),
+  }).catch((error: unknown) => {
+    throw locatedError(error, nameOf(layer));
   });
   const warnings = build.warnings.map((warning) => warning.message);
-  for (const warning of warnings) await io.stderr.write(`${shown(layer)}: ${printable(warning)}\n`);
+  for (const warning of warnings) await io.stderr.write(`${printable(`${nameOf(layer)}: ${warning}`)}\n`);
   io.signal.throwIfAborted();
   if (output !== undefined && output !== "-") await io.files.replace(output, build.bytes);
   if (output === "-") {
@@ -55,8 +60,8 @@ export const ztocBuild: CommandRun = async (invocation, io) => {
 const HEADER_SIZE = 512;
 const DEFAULT_SPAN_SIZE = 4 * 1024 * 1024;
 
-function shown(layer: string): string {
-  return layer === "-" ? "standard input" : printable(layer);
+function nameOf(layer: string): string {
+  return layer === "-" ? "standard input" : layer;
 }
 
 function compressionOf(mediaType: string): Indexable {
@@ -82,7 +87,7 @@ function detectCompression(head: Uint8Array, layer: string): Indexable {
         ? "bzip2"
         : undefined;
   if (other !== undefined)
-    throw new CliError("ERR_CLI_COMPRESSION", `Cannot index ${shown(layer)}: it is ${other}, which has no zTOC`, {
+    throw new CliError("ERR_CLI_COMPRESSION", `Cannot index ${nameOf(layer)}: it is ${other}, which has no zTOC`, {
       hint: "pack the layer with gzip",
     });
   return "uncompressed";

@@ -1,6 +1,7 @@
 import { toDisplay } from "@socikit/oci";
 import { decodeTarZinfo, decodeZinfo, decodeZtoc, type Ztoc } from "@socikit/ztoc";
 import type { CommandRun } from "../command-spec.ts";
+import { locatedError } from "../located-error.ts";
 
 /** What `decodeZtoc` takes at most. */
 const MAX_ZTOC_SIZE = 1024 ** 3;
@@ -9,10 +10,18 @@ const MAX_ZTOC_SIZE = 1024 ** 3;
 export const ztocInfo: CommandRun = async (invocation, io) => {
   const file = invocation.argument("FILE");
   const bytes = file === "-" ? await readStdin(io.stdin) : await io.files.read(file, MAX_ZTOC_SIZE);
-  const info = describeZtoc(decodeZtoc(bytes), bytes.length);
+  const info = describe(bytes, file === "-" ? "standard input" : file);
   await io.stdout.write(`${JSON.stringify(info, undefined, 2)}\n`);
   return undefined;
 };
+
+function describe(bytes: Uint8Array, place: string): ZtocInfo {
+  try {
+    return describeZtoc(decodeZtoc(bytes), bytes.length);
+  } catch (error) {
+    throw locatedError(error, place);
+  }
+}
 
 async function readStdin(stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

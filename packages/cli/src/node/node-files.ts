@@ -53,9 +53,18 @@ async function replace(path: string, bytes: Uint8Array): Promise<void> {
     }
     await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => {});
+    throw aboutPath(error, temporary, path);
   }
+}
+
+/** The host's error, about the file that the user knows. */
+function aboutPath(error: unknown, temporary: string, path: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const found = error as NodeJS.ErrnoException;
+  if (found.path === temporary) found.path = path;
+  found.message = found.message.replaceAll(temporary, path);
+  return found;
 }
 
 async function kind(path: string): Promise<"file" | "directory" | "other" | undefined> {

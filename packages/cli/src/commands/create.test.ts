@@ -1,0 +1,227 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMemoryStore, handlerTransport, type Store, type Transport } from "@socikit/registry";
+import { openLayoutDirectory } from "@socikit/registry/node";
+import { createRegistryHandler } from "@socikit/registry/server";
+import { decodeSociIndex } from "@socikit/soci-index";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { main } from "../main.ts";
+import { noise, pushImage, pushMultiPlatform, type TestImage } from "../testing/test-image.ts";
+import { testIo, type TestIo } from "../testing/test-io.ts";
+
+const IMAGE: TestImage = {
+  layers: [
+    [
+      { name: "etc/", flag: "5" },
+      { name: "etc/numbers", text: noise(400_000) },
+    ],
+    [{ name: "etc/hostname", text: "test\n" }],
+  ],
+};
+const DIGEST = /sha256:[0-9a-f]{64}/;
+
+let store: Store;
+let transport: Transport;
+beforeEach(async () => {
+  store = createMemoryStore();
+  transport = handlerTransport(createRegistryHandler(store));
+  const repository = store.repository("a/image");
+  await repository.tag("1", await pushImage(repository, IMAGE));
+});
+
+async function run(args: readonly string[], change: Partial<TestIo> = {}): Promise<TestIo & { code: number }> {
+  const io = testIo({ transport, ...change });
+  return { ...io, code: await main(args, io) };
+}
+
+async function referrersOf(name: string, tag: string): Promise<readonly string[]> {
+  const repository = store.repository(name);
+  const { digest } = await repository.resolve(tag);
+  const found: string[] = [];
+  for await (const referrer of repository.referrers(digest)) found.push(referrer.digest);
+  return found;
+}
+
+test("create indexes an image where it is, and prints the reference's lines and the digest", async () => {
+  const { code, stdout, stderr } = await run([
+    "create",
+    "registry.test/a/image:1",
+    "--min-layer-size",
+    "1000",
+    "--span-size",
+    "64KiB",
+  ]);
+  expect(stderr.text()).toMatch(/^indexing sha256:[0-9a-f]{12} \(.*\nindexing .*: zTOC sha256:[0-9a-f]{12}, .*\n$/);
+  expect(code).toBe(0);
+  const lines = stdout.text().trimEnd().split("\n");
+  expect(lines).toHaveLength(3);
+  expect(lines[0]).toMatch(/^layer sha256:[0-9a-f]{64} -> ztoc sha256:[0-9a-f]{64}$/);
+  expect(lines[1]).toMatch(/^ztoc skipped - layer .* size \d+ is less than min-layer-size 1000$/);
+  expect(await referrersOf("a/image", "1")).toEqual([lines[2]]);
+  const { bytes } = await store.repository("a/image").fetchManifest(lines[2]!);
+  const index = decodeSociIndex(bytes);
+  expect(index.blobs).toHaveLength(1);
+  expect(lines[0]).toContain(index.blobs[0]!.digest);
+  expect(index.blobs[0]!.annotations).toMatchObject({ "com.amazon.soci.span-size": "65536" });
+});
+
+test("create -q prints the digest alone, and --json all of it", async () => {
+  const quiet = await run(["create", "registry.test/a/image:1", "--min-layer-size=0", "-q"]);
+  expect(quiet.stdout.text()).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  expect(quiet.stderr.text()).toBe("");
+  const json = await run(["create", "registry.test/a/image:1", "--min-layer-size=0", "--json", "-q"]);
+  const report: unknown = JSON.parse(json.stdout.text());
+  expect(report).toMatchObject({
+    location: "registry.test/a/image:1",
+    image: { digest: (await store.repository("a/image").resolve("1")).digest },
+    indexes: [
+      {
+        index: { digest: quiet.stdout.text().trim() },
+        layers: [{ ztoc: { digest: expect.stringMatching(DIGEST) } }, {}],
+      },
+    ],
+  });
+});
+
+test("create with another destination copies the image, indexes the copy, and writes the tag", async () => {
+  const { code, stdout } = await run([
+    "create",
+    "registry.test/a/image:1",
+    "registry.test/b/copy:2",
+    "--min-layer-size",
+    "0",
+    "-q",
+  ]);
+  expect(code).toBe(0);
+  const { digest } = await store.repository("a/image").resolve("1");
+  expect((await store.repository("b/copy").resolve("2")).digest).toBe(digest);
+  expect(await referrersOf("b/copy", "2")).toEqual([stdout.text().trim()]);
+  expect(await referrersOf("a/image", "1")).toEqual([]);
+});
+
+test("create with another tag of the same repository copies nothing, and tags", async () => {
+  const { code } = await run([
+    "create",
+    "registry.test/a/image:1",
+    "registry.test/a/image:soci",
+    "--min-layer-size",
+    "0",
+  ]);
+  expect(code).toBe(0);
+  expect(await store.repository("a/image").resolve("soci")).toEqual(await store.repository("a/image").resolve("1"));
+});
+
+test("create works in a layout directory, and from a registry into one", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
+  try {
+    const layout = `oci-layout:${join(directory, "image")}`;
+    const into = await run(["create", "registry.test/a/image:1", layout, "--min-layer-size", "0", "-q"]);
+    expect(into.stderr.text()).toBe("");
+    expect(into.code).toBe(0);
+    const opened = await openLayoutDirectory(join(directory, "image"));
+    expect((await opened.resolve("1")).digest).toBe((await store.repository("a/image").resolve("1")).digest);
+    // Beside itself: the same index, so nothing new.
+    const beside = await run(["create", layout, "--min-layer-size", "0", "-q"]);
+    expect(beside.stdout.text()).toBe(into.stdout.text());
+    const listed = await run(["ls", `${layout}:1`, "/etc"]);
+    expect(listed.stdout.text()).toBe("hostname\nnumbers\n");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("create chooses the host's platform, the one asked for, or all", async () => {
+  const repository = store.repository("multi/image");
+  const images = ["amd64", "arm64"].map((architecture, i): TestImage => ({
+    layers: [[{ name: "arch", text: architecture + noise(2000, i + 1) }]],
+    architecture,
+  }));
+  await repository.tag("1", await pushMultiPlatform(repository, images));
+  const create = (...options: string[]): Promise<TestIo & { code: number }> =>
+    run(["create", "registry.test/multi/image:1", "--min-layer-size", "0", "--json", "-q", ...options]);
+  const platforms = async (...options: string[]): Promise<unknown> => {
+    const report = JSON.parse((await create(...options)).stdout.text()) as { indexes: { platform: string }[] };
+    return report.indexes.map(({ platform }) => platform);
+  };
+  expect(await platforms()).toEqual(["linux/amd64"]);
+  expect(await platforms("-p", "linux/arm64")).toEqual(["linux/arm64"]);
+  expect(await platforms("-p", "linux/arm64,linux/amd64")).toEqual(["linux/arm64", "linux/amd64"]);
+  expect(await platforms("--all-platforms")).toEqual(["linux/amd64", "linux/arm64"]);
+  const none = await create("-p", "windows/amd64");
+  expect(none.code).toBe(3);
+  expect(none.stderr.text()).toMatch(/windows\/amd64.*linux\/amd64, linux\/arm64\n.*--platform/);
+  expect((await create("-p", "linux/arm64", "--all-platforms")).code).toBe(2);
+  const elsewhere = await run(["create", "registry.test/multi/image:1"], { architecture: "s390x" });
+  expect(elsewhere.code).toBe(3);
+});
+
+test("create says why there is nothing to index, and how to index it all the same", async () => {
+  const { code, stdout, stderr } = await run(["create", "registry.test/a/image:1"]);
+  expect(code).toBe(6);
+  expect(stdout.text().match(/^ztoc skipped - layer .* is less than min-layer-size 10485760$/gm)).toHaveLength(2);
+  expect(stderr.text()).toMatch(/→ .*socikit create registry\.test\/a\/image:1 --min-layer-size 0\n$/);
+  expect(await referrersOf("a/image", "1")).toEqual([]);
+});
+
+test.for<readonly [args: readonly string[], code: number, error: RegExp, reason: string]>([
+  [["registry.test/a/image:2"], 3, /registry\.test\/a\/image:2.*\n.*check the tag/, "a tag that is not there"],
+  [["registry.test/none:1"], 3, /none/, "a repository that is not there"],
+  [["oci-layout:/none/at/all"], 3, /none/, "a layout that is not there"],
+  [["registry.test/a/image:1", "registry.test/b/copy"], 2, /neither tag nor digest/, "a destination without tag"],
+  [["registry.test/a/image:1", "--optimizations", "speed"], 2, /speed/, "an optimization that is none"],
+])("create %j ends with %s", async ([args, code, error]) => {
+  const result = await run(["create", ...args]);
+  expect(result.stderr.text()).toMatch(error);
+  expect(result.code).toBe(code);
+  expect(result.stdout.text()).toBe("");
+});
+
+test("create of a damaged layer fails, and leaves neither index nor tag", async () => {
+  const repository = store.repository("bad/image");
+  const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
+  const bytes = new TextEncoder().encode(noise(20_000));
+  await repository.tag("1", await pushImage(repository, { layers: [{ bytes, mediaType }] }));
+  const { code, stderr } = await run([
+    "create",
+    "registry.test/bad/image:1",
+    "registry.test/b/bad:1",
+    "--min-layer-size",
+    "0",
+  ]);
+  expect(code).toBe(5);
+  expect(stderr.text()).toMatch(DIGEST);
+  await expect(store.repository("b/bad").resolve("1")).rejects.toThrow();
+});
+
+test("create that is interrupted ends with 130 and leaves no tag", async () => {
+  const controller = new AbortController();
+  const handler = createRegistryHandler(store);
+  const slow = handlerTransport((request) => {
+    // Ctrl-C while the copy is under way.
+    if (request.method === "PUT" && request.url.includes("/b/copy/blobs/")) controller.abort(new Error("Interrupted"));
+    return handler(request);
+  });
+  const { code, stderr, stdout } = await run(
+    ["create", "registry.test/a/image:1", "registry.test/b/copy:1", "--min-layer-size", "0"],
+    { signal: controller.signal, openTransport: async () => slow },
+  );
+  expect(code).toBe(130);
+  expect(stdout.text()).toBe("");
+  expect(stderr.text()).toMatch(/socikit: interrupted\n$/);
+  await expect(store.repository("b/copy").resolve("1")).rejects.toThrow();
+});
+
+test("create into a layout that cannot be written leaves nothing half-written", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
+  try {
+    const { writeFile } = await import("node:fs/promises");
+    await writeFile(join(directory, "file"), "");
+    const result = await run(["create", "registry.test/a/image:1", `oci-layout:${join(directory, "file")}`]);
+    expect(result.code).toBe(2);
+    expect(result.stderr.text()).toMatch(/it is a file/);
+    expect(await readdir(directory)).toEqual(["file"]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});

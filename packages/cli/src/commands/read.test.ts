@@ -1,0 +1,151 @@
+import { createMemoryStore, handlerTransport, type Transport } from "@socikit/registry";
+import { createRegistryHandler } from "@socikit/registry/server";
+import { beforeAll, expect, test } from "vitest";
+import { main } from "../main.ts";
+import { noise, pushImage } from "../testing/test-image.ts";
+import { testIo, textOutput, type TestIo } from "../testing/test-io.ts";
+
+const REF = "registry.test/a/image:1";
+const NUMBERS = noise(300_000);
+let transport: Transport;
+
+beforeAll(async () => {
+  const store = createMemoryStore();
+  transport = handlerTransport(createRegistryHandler(store));
+  const repository = store.repository("a/image");
+  const image = await pushImage(repository, {
+    layers: [
+      [
+        { name: "etc/", flag: "5" },
+        { name: "etc/gone", text: "gone" },
+        { name: "etc/numbers", text: NUMBERS },
+        { name: "etc/link", flag: "2", link: "numbers" },
+        { name: "etc/\u001b[31mred", text: "red" },
+        { name: "bin", flag: "2", link: "etc" },
+      ],
+      [{ name: "etc/.wh.gone" }, { name: "etc/hostname", text: "test\n" }],
+    ],
+  });
+  await repository.tag("1", image);
+  const io = testIo({ transport });
+  const code = await main(["create", REF, "--min-layer-size", "0", "--span-size", "64KiB"], io);
+  if (code !== 0) throw new Error(io.stderr.text());
+});
+
+async function run(args: readonly string[], change: Partial<TestIo> = {}): Promise<TestIo & { code: number }> {
+  const io = testIo({ transport, ...change });
+  return { ...io, code: await main(args, io) };
+}
+
+test.for<readonly [args: readonly string[], out: string, reason: string]>([
+  [["ls", REF], "bin\netc\n", "the root"],
+  [["ls", REF, "/etc"], "\u001b[31mred\nhostname\nlink\nnumbers\n", "whiteouts applied; names as they are into a pipe"],
+  [["ls", REF, "etc/"], "\u001b[31mred\nhostname\nlink\nnumbers\n", "a path as people write it"],
+  [["ls", REF, "/bin"], "\u001b[31mred\nhostname\nlink\nnumbers\n", "a link to a directory"],
+  [["ls", REF, "/etc/hostname"], "/etc/hostname\n", "a file"],
+  [["ls", REF, "-R"], "/bin\n/etc\n/etc/\u001b[31mred\n/etc/hostname\n/etc/link\n/etc/numbers\n", "everything"],
+  [
+    ["ls", REF, "/bin", "-l"],
+    "lrw-r--r--     0     0           3 1970-01-01 00:00 /bin -> etc\n",
+    "a link itself, at length",
+  ],
+  [
+    ["ls", REF, "/etc/hostname", "-l"],
+    "-rw-r--r--     0     0           5 1970-01-01 00:00 /etc/hostname\n",
+    "a file at length",
+  ],
+  [["cat", REF, "/etc/hostname"], "test\n", "a file"],
+  [["cat", REF, "/etc/hostname", "/etc/hostname"], "test\ntest\n", "files in their order"],
+  [["cat", REF, "/bin/link", "--range", "10-19"], NUMBERS.slice(10, 20), "a range, through links; both ends included"],
+  [["cat", REF, "/etc/numbers", "--range", "299990-"], NUMBERS.slice(299_990), "to the end"],
+  [["cat", REF, "/etc/numbers", "--range", "-5"], NUMBERS.slice(-5), "the last five"],
+  [["cat", REF, "/etc/numbers", "--range", "400000-"], "", "past the end"],
+  [["cat", REF, "/etc/hostname", "--range=0-1000000"], "test\n", "over the end"],
+  [["cat", REF, "/etc/numbers"], NUMBERS, "across spans"],
+])("%j: %s", async ([args, out]) => {
+  const result = await run(args);
+  expect(result.stderr.text()).toBe("");
+  expect(result.stdout.text()).toBe(out);
+  expect(result.code).toBe(0);
+});
+
+test("ls on a terminal shows no escapes of names", async () => {
+  const stdout = textOutput({ isTTY: true });
+  await run(["ls", REF, "/etc"], { stdout, env: { NO_COLOR: "1" } });
+  expect(stdout.text()).toBe("\\x1b[31mred\nhostname\nlink\nnumbers\n");
+});
+
+test("ls --json is one document", async () => {
+  const { stdout } = await run(["ls", REF, "/etc", "--json"]);
+  const files: unknown = JSON.parse(stdout.text());
+  expect(files).toHaveLength(4);
+  expect((files as unknown[])[2]).toEqual({
+    path: "/etc/link",
+    type: "symlink",
+    mode: 0o644,
+    size: 7,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+    link: "numbers",
+  });
+  const empty = await run(["ls", REF, "/etc/hostname", "--json"]);
+  expect(JSON.parse(empty.stdout.text())).toHaveLength(1);
+});
+
+test.for<readonly [args: readonly string[], code: number, error: RegExp, reason: string]>([
+  [["cat", REF, "/etc/gone"], 3, /"\/etc\/gone".*"gone" in "\/etc"\n.*socikit ls/, "a file that a layer took away"],
+  [["cat", REF, "/etc"], 2, /etc.*\n.*socikit ls/, "a directory"],
+  [["ls", REF, "/none/at/all"], 3, /none/, "a directory that is not there"],
+  [["ls", "registry.test/a/image:none"], 3, /none/, "a tag that is not there"],
+  [["ls", REF, "--platform", "linux/arm64"], 3, /linux\/arm64.*linux\/amd64/, "another platform"],
+  [["ls", REF, "--platform", "x"], 2, /"x".*\n.*linux\/amd64/, "no platform"],
+  [["cat", REF, "/etc/hostname", "--range", "9"], 2, /"9".*\n.*--range 0-99/, "no range"],
+  [["cat", REF, "/etc/hostname", "--range", "9-3"], 2, /"9-3"/, "a range backwards"],
+])("%j ends with %s", async ([args, code, error]) => {
+  const result = await run(args);
+  expect(result.stderr.text()).toMatch(error);
+  expect(result.code).toBe(code);
+  expect(result.stdout.text()).toBe("");
+});
+
+test("cat is quiet when its reader leaves", async () => {
+  const stdout = {
+    ...textOutput(),
+    write: async (): Promise<void> => {
+      throw Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+    },
+  };
+  const { code, stderr } = await run(["cat", REF, "/etc/numbers"], { stdout });
+  expect(stderr.text()).toBe("");
+  expect(code).toBe(0);
+});
+
+test("a registry that is not there, wants a login or is none, is said to be so", async () => {
+  const { RegistryError } = await import("@socikit/registry");
+  const answer = (status: number, body: string, headers: Record<string, string> = {}): Promise<Transport> =>
+    Promise.resolve(handlerTransport(async () => new Response(body, { status, headers })));
+  const login = await run(["ls", REF], { openTransport: () => answer(401, "") });
+  expect(login.stderr.text()).toMatch(/registry\.test.*401.*\n.*docker login/);
+  expect(login.code).toBe(4);
+  const denied = await run(["ls", REF], {
+    openTransport: () => answer(403, '{"errors":[{"code":"DENIED","message":"no\\u001b[2J way"}]}'),
+  });
+  expect(denied.stderr.text()).toMatch(/DENIED: no.*way/);
+  expect(denied.stderr.text()).not.toContain("\u001b[2J");
+  expect(denied.code).toBe(4);
+  const page = await run(["ls", REF], {
+    openTransport: () => answer(200, "<html>hello</html>", { "content-type": "text/html" }),
+  });
+  expect(page.code).toBeGreaterThan(0);
+  const down = await run(["ls", REF], {
+    openTransport: async () => ({
+      capabilities: { redirects: "visible", contentCoding: "identity" },
+      send: async () => {
+        throw new RegistryError("ERR_REGISTRY_NETWORK", "Cannot reach registry.test: connect ECONNREFUSED");
+      },
+    }),
+  });
+  expect(down.stderr.text()).toMatch(/registry\.test.*\n.*check that the registry runs/);
+  expect(down.code).toBe(1);
+});
