@@ -10,10 +10,11 @@ export function handlerTransport(handler: (request: Request) => Promise<Response
     capabilities: { redirects: "visible", contentCoding: "identity" },
     async send({ method, url, headers, body }, options) {
       options?.signal?.throwIfAborted();
-      const length = body instanceof Uint8Array ? { "content-length": String(body.length) } : {};
+      const fields: Record<string, string> = { ...headers };
+      if (body instanceof Uint8Array) fields["content-length"] = String(body.length);
       const init: RequestInit & { duplex?: "half" } = {
         method,
-        headers: { ...headers, ...length },
+        headers: fields,
         // The handler may keep what it gets; the caller may reuse what it gave.
         ...(body === undefined ? {} : { body: (body instanceof Uint8Array ? body.slice() : body) as BodyInit }),
         ...(body instanceof ReadableStream ? { duplex: "half" as const } : {}),
