@@ -11,6 +11,9 @@ export const MAX_TREE_ENTRIES: number = 8_000_000;
 /** Attributes that no entry gives: a directory that only its children imply. */
 const IMPLIED = -1;
 
+/** What decides where an entry goes. */
+type Placed = Pick<TocEntry, "name" | "type" | "linkname">;
+
 /** An entry that the tree does not take, and why. */
 export interface RefusedEntry {
   /** Its number in its layer's table of contents. */
@@ -64,12 +67,14 @@ export class MergedTree {
    */
   add(layer: number, toc: TableOfContents): RefusedEntry[] {
     const refused: RefusedEntry[] = [];
-    const whiteouts = this.#applyWhiteouts(toc);
-    for (let entry = 0; entry < toc.length; entry++) {
+    // Whiteouts come first, so every entry is looked at twice. Making its object twice took a third of the time (10,000 entries).
+    const entries: Placed[] = [];
+    for (const { name, type, linkname } of toc) entries.push({ name, type, linkname });
+    const whiteouts = this.#applyWhiteouts(entries);
+    for (const [entry, placed] of entries.entries()) {
       if (whiteouts.has(entry)) continue;
-      const meta = toc.at(entry);
-      const reason = this.#place(layer, entry, meta);
-      if (reason !== undefined) refused.push({ entry, name: meta.name, reason });
+      const reason = this.#place(layer, entry, placed);
+      if (reason !== undefined) refused.push({ entry, name: placed.name, reason });
     }
     this.#findStrays();
     return refused;
@@ -112,10 +117,9 @@ export class MergedTree {
   }
 
   /** Hides what the layer's whiteouts hide, before any of its entries is placed: they are about the layers below alone. */
-  #applyWhiteouts(toc: TableOfContents): Set<number> {
+  #applyWhiteouts(entries: readonly Placed[]): Set<number> {
     const whiteouts = new Map<number, readonly ByteString[]>();
-    for (let entry = 0; entry < toc.length; entry++) {
-      const { name } = toc.at(entry);
+    for (const [entry, { name }] of entries.entries()) {
       if (!name.includes(".wh.")) continue;
       const path = entryPath(name);
       const whiteout = path?.length ? whiteoutOf(path.at(-1)!) : undefined;
@@ -132,7 +136,7 @@ export class MergedTree {
     return new Set(whiteouts.keys());
   }
 
-  #place(layer: number, entry: number, meta: TocEntry): string | undefined {
+  #place(layer: number, entry: number, meta: Placed): string | undefined {
     const path = entryPath(meta.name);
     if (path === undefined) return "no file can have its name";
     if (path.some(isReserved)) return "it is below a whiteout";
