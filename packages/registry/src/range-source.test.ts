@@ -1,4 +1,5 @@
-import { digestOf, type BlobSource } from "@socikit/oci";
+import { digestOf, OciError, type BlobSource } from "@socikit/oci";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RegistryError } from "./errors.ts";
 import { testBlobSource } from "./testing/blob-source-contract.ts";
@@ -325,5 +326,91 @@ describe("rangeSource() aborted", () => {
     await reader.cancel();
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(cancelled).toBe(true);
+  });
+});
+
+/** What may go wrong with one answer, besides bytes that a digest alone tells from the right ones. */
+const FAULTS = {
+  honest: (start, end) => partial(BLOB, start, end),
+  whole,
+  "less, honestly": (start, end) => partial(BLOB, start, Math.ceil((start + end) / 2)),
+  "ends early": (start, end) => cutAfter(start, end, "end"),
+  "cut off": (start, end) => cutAfter(start, end, "error"),
+  "another start": (start, end) => partial(BLOB, Math.max(0, start - 1), end),
+  "no Content-Range": (start, end) => new Response(BLOB.slice(start, end), { status: 206 }),
+  gzip: (start, end) => partial(BLOB, start, end, { "content-encoding": "gzip" }),
+  busy: () => new Response(null, { status: 503 }),
+  broken: () => {
+    throw new TypeError("terminated");
+  },
+  "no content": () => new Response(null, { status: 204 }),
+  "not there": () => new Response(null, { status: 404 }),
+} satisfies Record<string, (start: number, end: number) => Response>;
+
+function cutAfter(start: number, end: number, then: "error" | "end"): Response {
+  return new Response(bodyOf(BLOB.slice(start, start + Math.floor((end - start) / 3)), then), {
+    status: 206,
+    headers: { "content-range": `bytes ${start}-${end - 1}/${BLOB.length}` },
+  });
+}
+
+test("rangeSource() gives the right bytes or a coded error, whatever a server does in whatever order", async () => {
+  const names = Object.keys(FAULTS) as (keyof typeof FAULTS)[];
+  const outcomes = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...names), { maxLength: 8 }),
+      fc.nat(BLOB.length - 1),
+      fc.integer({ min: 1, max: 20_000 }),
+      async (faults, offset, wanted) => {
+        const length = Math.min(wanted, BLOB.length - offset);
+        const { blob } = await source(({ headers }, count) => {
+          const { start, end } = askedRange(headers, BLOB.length);
+          return FAULTS[faults[count] ?? "honest"](start, end);
+        });
+        try {
+          expect(Buffer.compare(await blob.read(offset, length), BLOB.subarray(offset, offset + length))).toBe(0);
+          outcomes.add("right");
+        } catch (error) {
+          if (!(error instanceof RegistryError || error instanceof OciError)) throw error;
+          outcomes.add(error.code);
+        }
+      },
+    ),
+    { numRuns: 80 },
+  );
+  expect(outcomes.has("right") && outcomes.size > 3).toBe(true);
+});
+
+describe("a whole blob as a stream", () => {
+  const readWhole = async (answer: Answer): Promise<{ bytes: Uint8Array; seen: readonly Seen[] }> => {
+    const registry = scriptedRegistry(answer);
+    const stream = await registry.open({ maxSkipBytes: 0 }).stream({ digest: DIGEST, size: BLOB.length });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    return { bytes: Buffer.concat(chunks), seen: registry.seen };
+  };
+
+  test("is asked for without a range, and goes on with one where it is cut off", async () => {
+    const { bytes, seen } = await readWhole((answered, count) =>
+      count === 0 ? new Response(bodyOf(BLOB.slice(0, 60_000), "error")) : honest(answered, count),
+    );
+    expect(Buffer.compare(bytes, BLOB)).toBe(0);
+    expect(seen.map(({ headers }) => headers.get("range"))).toEqual([null, `bytes=60000-${BLOB.length - 1}`]);
+  });
+
+  test("goes on where the server knows no ranges, by skipping what it has", async () => {
+    const { bytes } = await readWhole((_, count) =>
+      count === 0 ? new Response(bodyOf(BLOB.slice(0, 60_000), "error")) : whole(),
+    );
+    expect(Buffer.compare(bytes, BLOB)).toBe(0);
+  });
+
+  test("ends with an error where it is not what its digest says", async () => {
+    const wrong = BLOB.slice();
+    wrong[77_777]! ^= 1;
+    await expect(readWhole(() => new Response(wrong.slice()))).rejects.toMatchObject({
+      code: "ERR_OCI_DIGEST_MISMATCH",
+    });
   });
 });

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import {
   digestOf,
   encodeManifest,
@@ -500,4 +501,15 @@ test.for<[string, boolean | undefined, string]>([
   const registry = scriptedRegistry(() => manifest());
   await registry.open({ reference, plainHttp }).fetchManifest("latest");
   expect(new URL(registry.seen[0]!.url).origin).toBe(origin);
+});
+
+test("what is printed of a repository shows no secret", async () => {
+  const registry = scriptedRegistry(({ headers }) =>
+    headers.has("authorization")
+      ? manifest()
+      : new Response(null, { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } }),
+  );
+  const repository = registry.open({ credentials: async () => ({ username: "u", password: "s3cret" }) });
+  await repository.fetchManifest("latest");
+  expect(inspect(repository, { depth: 20, showHidden: true })).not.toMatch(/s3cret|dTpzM2NyZXQ=/);
 });

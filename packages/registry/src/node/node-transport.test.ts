@@ -2,7 +2,7 @@ import { digestOf } from "@socikit/oci";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { fetchTransport } from "../fetch-transport.ts";
 import { openRepository, type RemoteRepository } from "../repository.ts";
 import { testBlobSource } from "../testing/blob-source-contract.ts";
@@ -182,4 +182,26 @@ test("nodeTransport(): a blob is uploaded in chunks, and a stream as body is sen
   const body = new Blob([BLOB]).stream() as ReadableStream<Uint8Array>;
   await (await transport.send({ method: "POST", url: `http://127.0.0.1:${port}/x`, headers: {}, body })).body?.cancel();
   expect(bodies).toEqual(["POST 0", `PUT ${BLOB.length}`, `POST ${BLOB.length}`]);
+});
+
+test("nodeTransport() heeds http_proxy, except for this machine and where told not to", async () => {
+  const seen: string[] = [];
+  const { port } = await serve((request, response) => {
+    seen.push(request.url!);
+    response.writeHead(404).end();
+  });
+  vi.stubEnv("http_proxy", `http://127.0.0.1:${port}`);
+  vi.stubEnv("no_proxy", "");
+  const [proxied, direct] = [nodeTransport(), nodeTransport({ environmentProxy: false })];
+  vi.unstubAllEnvs();
+  closers.push(proxied.close, direct.close);
+  const send = async (transport: typeof proxied, url: string): Promise<unknown> => {
+    const response = await transport.send({ method: "GET", url, headers: {} });
+    await response.body?.cancel();
+    return response.status;
+  };
+  expect(await send(proxied, "http://registry.invalid/v2/")).toBe(404);
+  expect(await send(proxied, `http://127.0.0.1:${port}/v2/`)).toBe(404);
+  await expect(send(direct, "http://registry.invalid/v2/")).rejects.toThrow();
+  expect(seen).toEqual(["http://registry.invalid/v2/", "/v2/"]);
 });

@@ -23,17 +23,15 @@ const DUMP_LIMIT = 64 * 1024;
  * than Node's `fetch` for ranges (linux.md section 1). Timeouts of header and body are the caller's.
  */
 export function nodeTransport(options: NodeTransportOptions = {}): Transport & { close(): Promise<void> } {
-  const settings = {
-    connections: options.connections ?? 32,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: {
-      timeout: options.connectTimeoutMs ?? 10_000,
-      ...(options.ca === undefined ? {} : { ca: typeof options.ca === "string" ? options.ca : [...options.ca] }),
-    },
-  };
-  const direct = new Agent(settings);
-  const proxied = (options.environmentProxy ?? true) && hasProxy() ? new EnvHttpProxyAgent(settings) : undefined;
+  const ca = typeof options.ca === "string" ? options.ca : options.ca && [...options.ca];
+  const tls = { timeout: options.connectTimeoutMs ?? 10_000, ...(ca === undefined ? {} : { ca }) };
+  const settings = { connections: options.connections ?? 32, headersTimeout: 0, bodyTimeout: 0 };
+  const direct = new Agent({ ...settings, connect: tls });
+  // undici 7 asks proxies for a tunnel even to http: origins, which most refuse on other ports than 443; 8 does not.
+  const proxied =
+    (options.environmentProxy ?? true) && hasProxy()
+      ? new EnvHttpProxyAgent({ ...settings, proxyTunnel: false, requestTls: tls, proxyTls: { timeout: tls.timeout } })
+      : undefined;
   return {
     capabilities: { redirects: "visible", contentCoding: "identity" },
     async send({ method, url, headers, body }, readOptions): Promise<TransportResponse> {
