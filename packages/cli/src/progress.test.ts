@@ -55,9 +55,9 @@ test("createProgress() writes one line an event where there is no terminal", () 
   now = 1200;
   progress.end("a", "zTOC b");
   progress.end("a", "again");
-  progress.skip("c", "too small\u001b[2J");
+  progress.skip("c", "copying c", "too small\u001b[2J");
   progress.close();
-  expect(stream.text()).toBe("indexing a (2.0 MB)\nindexing a: zTOC b, 1.2 s\nc: too small\\x1b[2J\n");
+  expect(stream.text()).toBe("indexing a (2.0 MB)\nindexing a: zTOC b, 1.2 s\ncopying c: too small\\x1b[2J\n");
 });
 
 test("createProgress() says nothing but notes when quiet", () => {

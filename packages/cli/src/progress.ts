@@ -12,8 +12,8 @@ export interface Progress {
   advance(id: string, bytes: number): void;
   /** It is done; `note` says what came of it. */
   end(id: string, note?: string): void;
-  /** It is not needed; `note` says why. */
-  skip(id: string, note: string): void;
+  /** It, which need not have begun, is not needed; `note` says why. */
+  skip(id: string, label: string, note: string): void;
   /** A line that stays, above the rows. */
   note(line: string): void;
   /** Stops drawing; rows stay as they are. Can be called twice. */
@@ -67,11 +67,11 @@ class LinesProgress implements Progress {
     this.#line(`${row.label}: ${note ?? "done"}, ${formatDuration(this.#options.now() - row.startedAt)}`);
   }
 
-  skip(id: string, note: string): void {
+  skip(id: string, label: string, note: string): void {
     const row = this.#labels.get(id);
     if (row?.ended) return;
-    if (row !== undefined) row.ended = true;
-    this.#line(`${row?.label ?? id}: ${note}`);
+    this.#labels.set(id, { label, startedAt: 0, bytes: 0, ended: true });
+    this.#line(`${label}: ${note}`);
   }
 
   note(line: string): void {
@@ -116,8 +116,8 @@ class RowsProgress implements Progress {
     this.#finish(id, "done", note);
   }
 
-  skip(id: string, note: string): void {
-    if (!this.#rows.has(id)) this.begin(id, id);
+  skip(id: string, label: string, note: string): void {
+    if (!this.#rows.has(id)) this.begin(id, label);
     this.#finish(id, "skipped", note);
   }
 

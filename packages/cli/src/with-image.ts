@@ -8,6 +8,9 @@ import { parseLocation } from "./location.ts";
 import { locationOpener } from "./open-location.ts";
 import { createProgress } from "./progress.ts";
 
+/** Bytes of a layer that is fetched whole before it is shown. */
+const SHOWN_FROM = 1024 * 1024;
+
 /**
  * Opens the image that the argument `REF` names, for reading, does something with it, and closes it. What takes long
  * while it is opened (layers without a zTOC are fetched whole) is shown on stderr.
@@ -30,7 +33,8 @@ export async function withImage(
       hostPlatform: { os: "linux", architecture: io.architecture },
       ...(request === undefined ? {} : { platform: request }),
       onEvent: (event) => {
-        if (event.type === "layer-progress") {
+        // Layers without a zTOC are small, most of them: only what takes a while is worth a row.
+        if (event.type === "layer-progress" && event.bytes >= SHOWN_FROM) {
           progress.begin(event.layer, `fetching ${event.layer.slice(0, 19)}`);
           progress.advance(event.layer, event.bytes);
         }

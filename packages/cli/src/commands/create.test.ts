@@ -5,7 +5,7 @@ import { createMemoryStore, handlerTransport, type Store, type Transport } from 
 import { openLayoutDirectory } from "@socikit/registry/node";
 import { createRegistryHandler } from "@socikit/registry/server";
 import { decodeSociIndex } from "@socikit/soci-index";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { main } from "../main.ts";
 import { noise, pushImage, pushMultiPlatform, type TestImage } from "../testing/test-image.ts";
 import { testIo, type TestIo } from "../testing/test-io.ts";

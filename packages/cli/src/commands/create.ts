@@ -140,7 +140,11 @@ function showCopyEvent(event: CopyEvent, progress: Progress): void {
     case "blob-copied":
       return progress.end(`copy ${event.digest}`, formatBytes(event.size));
     case "blob-skipped":
-      return progress.skip(`copy ${event.digest}`, event.reason === "present" ? "there already" : event.reason);
+      return progress.skip(
+        `copy ${event.digest}`,
+        `copying ${shortDigest(event.digest)}`,
+        event.reason === "present" ? "there already" : event.reason,
+      );
   }
 }
 
