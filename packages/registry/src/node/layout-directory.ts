@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   algorithmOf,
   digestOf,
@@ -22,7 +22,7 @@ import { RegistryError } from "../errors.ts";
 import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
 import { sourceStream } from "../source-stream.ts";
 import type { StoreRepository } from "../store.ts";
-import { isNotFound, replaceFile } from "./atomic-file.ts";
+import { isNotFound, replaceFile, syncDirectory } from "./atomic-file.ts";
 import { findTag, LayoutIndex, REF_NAME, tagOfName, type LayoutEntry, type RawEntry } from "./layout-index.ts";
 import { LayoutUploads } from "./layout-upload.ts";
 
@@ -181,7 +181,8 @@ class OpenLayout implements LayoutDirectory {
     const facts = manifestFacts(bytes, digest, mediaType);
     const descriptor: Descriptor = { mediaType: facts.mediaType, digest, size: bytes.length };
     const path = this.#blobPath(digest);
-    await mkdir(join(path, ".."), { recursive: true });
+    const made = await mkdir(dirname(path), { recursive: true });
+    if (made !== undefined) await syncDirectory(dirname(made));
     if (!(await isWhole(path, digest))) await replaceFile(path, bytes);
     this.#remember(digest, facts);
     await this.#index.update(async (entries) => {

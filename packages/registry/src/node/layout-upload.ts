@@ -135,7 +135,7 @@ class LayoutUpload implements BlobUpload {
       await file.sync();
       await this.#letGo();
       const folder = join(this.#blobs, algorithm);
-      await mkdir(folder, { recursive: true });
+      if ((await mkdir(folder, { recursive: true })) !== undefined) await syncDirectory(this.#blobs);
       // Over one that may be there: that one may be what a power loss left.
       await rename(this.#path, join(folder, hexOf(digest)));
       await syncDirectory(folder);

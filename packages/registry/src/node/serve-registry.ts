@@ -18,12 +18,12 @@ export interface ServedRegistry {
   readonly host: string;
   /** The port. */
   readonly port: number;
-  /** Stops listening, gives running answers a second to end, and cuts what is left. Ends within two seconds. */
+  /** Stops listening, gives running answers 750 ms to end, and cuts what is left. Ends within two seconds. */
   close(): Promise<void>;
 }
 
 /** Milliseconds that running answers have to end when the server is closed. */
-const CLOSE_GRACE_MS = 1000;
+const CLOSE_GRACE_MS = 750;
 /** Milliseconds that a connection may say nothing. */
 const IDLE_TIMEOUT_MS = 120_000;
 
