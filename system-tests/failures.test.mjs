@@ -138,7 +138,7 @@ test("a layer, a zTOC and a manifest that are not what was promised: exit code 5
 
 test("a layer that is spoiled while it is indexed: nothing is pushed", async () => {
   const isLayer = blobOf(largeLayer().digest);
-  for (const what of [{ flip: 5_000_000 }, { cutAfter: 1_000_000 }]) {
+  for (const what of [{ flip: 5_000_000 }, { cutAfter: 100 }]) {
     fault = (request) => (isLayer(request) && request.method === "GET" ? what : undefined);
     const { code, stderr } = await socikit(["create", `${proxy.host}/plain:v1`]);
     assert.ok(code !== 0 && typeof code === "number", stderr);

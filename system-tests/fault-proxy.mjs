@@ -59,7 +59,7 @@ async function pass(answer, outgoing, { cutAfter = Infinity, flip = -1, bytesPer
       }
       if (flip >= at && flip < at + chunk.length) chunk[flip - at] ^= 1;
       at += chunk.length;
-      if (!outgoing.write(chunk)) await new Promise((done) => outgoing.once("drain", done).once("close", done));
+      if (!outgoing.write(chunk)) await drained(outgoing);
       if (outgoing.destroyed) return;
       if (bytesPerSecond < Infinity)
         await new Promise((done) => setTimeout(done, (chunk.length / bytesPerSecond) * 1000));
@@ -68,4 +68,15 @@ async function pass(answer, outgoing, { cutAfter = Infinity, flip = -1, bytesPer
   } catch {
     outgoing.destroy();
   }
+}
+
+/** Waits until more can be written, or nobody listens any more. */
+function drained(outgoing) {
+  return new Promise((done) => {
+    const go = () => {
+      outgoing.off("drain", go).off("close", go);
+      done();
+    };
+    outgoing.on("drain", go).on("close", go);
+  });
 }

@@ -44,7 +44,7 @@ export async function exchange(
       return response;
     }
     const onEnd = release;
-    const body = guardBody(response.body, { limits, timer, signal: controller.signal, host, context, onEnd });
+    const body = guardBody(response.body, { limits, timer, signal: controller.signal, context, onEnd });
     return { ...response, headers: response.headers, body };
   } catch (cause) {
     release();

@@ -13,10 +13,8 @@ export interface GuardOptions {
   readonly timer: Timer;
   /** Ends the body with `signal.reason`. */
   readonly signal: AbortSignal;
-  /** Host, for messages. */
-  readonly host: string;
   /** The exchange, for errors. */
-  readonly context: RegistryErrorContext;
+  readonly context: RegistryErrorContext & { readonly url: string };
   /** Called once when the body has ended in whatever way. */
   readonly onEnd: () => void;
 }
@@ -26,13 +24,13 @@ export interface GuardOptions {
  * `ERR_REGISTRY_NETWORK` where the connection breaks. Only time spent waiting counts, not a slow reader's.
  */
 export function guardBody(body: ReadableStream<Uint8Array>, options: GuardOptions): ReadableStream<Uint8Array> {
-  const { limits, timer, signal, host, context, onEnd } = options;
+  const { limits, timer, signal, context, onEnd } = options;
   const reader = body.getReader();
   let total = 0;
   let waitedMs = 0;
   let received = 0;
   const timeout = (what: string): RegistryError =>
-    new RegistryError("ERR_REGISTRY_TIMEOUT", `Cannot read answer of ${host}: ${what}`, {
+    new RegistryError("ERR_REGISTRY_TIMEOUT", `Cannot read ${context.url}: ${what}`, {
       ...context,
       retryable: true,
     });
@@ -63,7 +61,7 @@ export function guardBody(body: ReadableStream<Uint8Array>, options: GuardOption
             ? signal.reason
             : new RegistryError(
                 "ERR_REGISTRY_NETWORK",
-                `Cannot read answer of ${host}: the connection broke after ${total} bytes`,
+                `Cannot read ${context.url}: the connection broke after ${total} bytes`,
                 { ...context, retryable: true, cause },
               );
           reject(error);
