@@ -16,6 +16,8 @@ import {
 } from "./constants";
 
 const GAP: usize = 64;
+/** Tables begin at a cache line. */
+const LINE: usize = 63;
 
 // ---- sizes of the decode tables ---------------------------------------------------------------------
 
@@ -35,12 +37,12 @@ const PRECODE_ENTRIES: usize = 128;
 
 export const LITLEN_TABLE: usize = 1024;
 /** Two arrays with one index: what to consume, and what it means. */
-export const DISTANCE_TABLE: usize = LITLEN_TABLE + 4 * LITLEN_ENTRIES + GAP;
-export const DISTANCE_VALUES: usize = DISTANCE_TABLE + 4 * DISTANCE_ENTRIES + GAP;
-export const PRECODE_TABLE: usize = DISTANCE_VALUES + 4 * DISTANCE_ENTRIES + GAP;
+export const DISTANCE_TABLE: usize = (LITLEN_TABLE + 4 * LITLEN_ENTRIES + GAP + LINE) & ~LINE;
+export const DISTANCE_VALUES: usize = (DISTANCE_TABLE + 4 * DISTANCE_ENTRIES + GAP + LINE) & ~LINE;
+export const PRECODE_TABLE: usize = (DISTANCE_VALUES + 4 * DISTANCE_ENTRIES + GAP + LINE) & ~LINE;
 
 /** Entries by symbol, before the length of its code is known. Made once. */
-export const LITLEN_RESULTS: usize = PRECODE_TABLE + 4 * PRECODE_ENTRIES + GAP;
+export const LITLEN_RESULTS: usize = (PRECODE_TABLE + 4 * PRECODE_ENTRIES + GAP + LINE) & ~LINE;
 export const DISTANCE_RESULTS: usize = LITLEN_RESULTS + 4 * (LITLEN_SYMBOLS as usize);
 export const DISTANCE_RESULT_VALUES: usize = DISTANCE_RESULTS + 4 * (DISTANCE_SYMBOLS as usize);
 export const PRECODE_RESULTS: usize = DISTANCE_RESULT_VALUES + 4 * (DISTANCE_SYMBOLS as usize);
@@ -49,20 +51,20 @@ export const PRECODE_RESULTS: usize = DISTANCE_RESULT_VALUES + 4 * (DISTANCE_SYM
  * Code lengths of literals and lengths, directly followed by those of distances, as they are written in a block.
  * The last repeat may run 138 bytes over before it is found too long, and zeros are written 16 at a time.
  */
-export const CODE_LENGTHS: usize = PRECODE_RESULTS + 4 * (PRECODE_SYMBOLS as usize) + GAP;
-export const PRECODE_LENGTHS: usize = CODE_LENGTHS + 320 + 138 + 16 + GAP;
+export const CODE_LENGTHS: usize = (PRECODE_RESULTS + 4 * (PRECODE_SYMBOLS as usize) + GAP + LINE) & ~LINE;
+export const PRECODE_LENGTHS: usize = (CODE_LENGTHS + 320 + 138 + 16 + GAP + LINE) & ~LINE;
 
 /** Number of codes by length; offsets into the sorted symbols by length; symbols by (length, symbol). */
-export const LENGTH_COUNTS: usize = PRECODE_LENGTHS + 32 + GAP;
+export const LENGTH_COUNTS: usize = (PRECODE_LENGTHS + 32 + GAP + LINE) & ~LINE;
 export const LENGTH_OFFSETS: usize = LENGTH_COUNTS + 4 * (MAX_CODE_BITS as usize + 1);
 export const SORTED_SYMBOLS: usize = LENGTH_OFFSETS + 4 * (MAX_CODE_BITS as usize + 2);
 
 /** How a match with a distance below 16 repeats within a vector, and by how much the vector then advances. */
-export const PATTERNS: usize = SORTED_SYMBOLS + 2 * (LITLEN_SYMBOLS as usize) + GAP;
+export const PATTERNS: usize = (SORTED_SYMBOLS + 2 * (LITLEN_SYMBOLS as usize) + GAP + LINE) & ~LINE;
 export const PATTERN_STEPS: usize = PATTERNS + 16 * 16;
 
 /** 16 tables of 256 words. */
-export const CRC_TABLES: usize = (PATTERN_STEPS + 16 + GAP + 63) & ~63;
+export const CRC_TABLES: usize = (PATTERN_STEPS + 16 + GAP + LINE) & ~LINE;
 
 // ---- input ---------------------------------------------------------------------------------------------
 
@@ -78,7 +80,7 @@ export const INPUT_PADDING: usize = 512;
 
 // ---- output --------------------------------------------------------------------------------------------
 
-export const HISTORY: usize = (INPUT + INPUT_CAPACITY + INPUT_PADDING + GAP + 63) & ~63;
+export const HISTORY: usize = (INPUT + INPUT_CAPACITY + INPUT_PADDING + GAP + LINE) & ~LINE;
 export const OUTPUT: usize = HISTORY + (WINDOW_SIZE as usize);
 /** Below 256 KiB moving the history down shows (5 % at 64 KiB); above, nothing is gained. */
 export const OUTPUT_CAPACITY: usize = 256 * 1024;
@@ -87,3 +89,6 @@ export const OUTPUT_SLACK: usize = 320;
 
 /** What must fit the pages that asconfig.json gives: 10 × 65536. */
 export const MEMORY_END: usize = OUTPUT + OUTPUT_CAPACITY + OUTPUT_SLACK + GAP;
+
+if (CRC_TABLES + 16 * 4 * 256 + GAP > INPUT - INPUT_LOOK_BACK) ERROR("the tables run into the input");
+if (MEMORY_END > 10 * 65536) ERROR("the map does not fit the memory");

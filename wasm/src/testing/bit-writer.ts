@@ -53,7 +53,7 @@ export class BitWriter {
 
 /** Codes of the given lengths, by symbol: RFC 1951, section 3.2.2. Lengths need not make a complete code. */
 export function canonicalCodes(lengths: readonly number[]): number[] {
-  const next = new Array<number>(17).fill(0);
+  const next = filled(17, 0);
   for (let length = 1; length <= 15; length++) {
     const shorter = length === 1 ? 0 : lengths.filter((other) => other === length - 1).length;
     next[length] = ((next[length - 1] as number) + shorter) << 1;
@@ -63,4 +63,9 @@ export function canonicalCodes(lengths: readonly number[]): number[] {
     if (length > 0) next[length] = code + 1;
     return code;
   });
+}
+
+/** `length` times the same number. */
+export function filled(length: number, value: number): number[] {
+  return Array.from({ length }, () => value);
 }

@@ -1,4 +1,4 @@
-import { BitWriter, canonicalCodes } from "./bit-writer.ts";
+import { BitWriter, canonicalCodes, filled } from "./bit-writer.ts";
 import type { Random } from "./random.ts";
 
 /** A DEFLATE stream made of random blocks, with what it means. */
@@ -46,7 +46,7 @@ function writeCoded(writer: BitWriter, random: Random, output: number[], isFixed
     ? Array.from({ length: 288 }, (_, symbol) => (symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8))
     : randomLengths(random, 257 + random.below(30), [256], 15, random.pick([1, 3, 20, 286]));
   const distances = isFixed
-    ? new Array<number>(32).fill(5)
+    ? filled(32, 5)
     : randomLengths(random, 1 + random.below(30), [], 15, random.pick([0, 1, 2, 5, 30]));
   if (!isFixed) writeHeader(writer, random, litlens, distances);
 
@@ -98,7 +98,7 @@ function randomLengths(
   const used = new Set(required);
   for (let tries = 0; tries < 4 * wanted && used.size < Math.min(wanted, symbols); tries++)
     used.add(random.below(symbols));
-  const lengths = new Array<number>(symbols).fill(0);
+  const lengths = filled(symbols, 0);
   if (used.size === 1) for (const symbol of used) lengths[symbol] = 1;
   if (used.size < 2) return lengths;
   const leaves = [1, 1];

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { BlockBoundary } from "../gzip-scan.ts";
+import { filled } from "./bit-writer.ts";
 
 /** What a whole stream decodes to, and every boundary in it. */
 export interface ReferenceScan {
@@ -83,16 +84,15 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
     const distances = readBits(5) + 1;
     const precodes = readBits(4) + 4;
     if (litlens > 286 || distances > 30) fail("too many symbols");
-    const precodeLengths = new Array<number>(19).fill(0);
+    const precodeLengths = filled(19, 0);
     for (const symbol of PRECODE_ORDER.slice(0, precodes)) precodeLengths[symbol] = readBits(3);
     const precode = makeCode(precodeLengths, "never");
     const lengths: number[] = [];
     while (lengths.length < litlens + distances) {
       const symbol = readSymbol(precode);
       if (symbol < 16) lengths.push(symbol);
-      else if (symbol === 16)
-        lengths.push(...new Array<number>(3 + readBits(2)).fill(lengths.at(-1) ?? fail("no length")));
-      else lengths.push(...new Array<number>(symbol === 17 ? 3 + readBits(3) : 11 + readBits(7)).fill(0));
+      else if (symbol === 16) lengths.push(...filled(3 + readBits(2), lengths.at(-1) ?? fail("no length")));
+      else lengths.push(...filled(symbol === 17 ? 3 + readBits(3) : 11 + readBits(7), 0));
     }
     if (lengths.length > litlens + distances) fail("too many lengths");
     if (lengths[256] === 0) fail("no end of block");
@@ -127,7 +127,7 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
       const lengths = Array.from({ length: 288 }, (_, symbol) =>
         symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8,
       );
-      readSymbols(makeCode(lengths, "never"), makeCode(new Array<number>(32).fill(5), "never"));
+      readSymbols(makeCode(lengths, "never"), makeCode(filled(32, 5), "never"));
     } else if (type === 2) {
       readSymbols(...readCodes());
     } else {
