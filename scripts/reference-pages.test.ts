@@ -5,7 +5,7 @@ import { INFLATE_ERROR_CODES } from "@socikit/inflate";
 import { LAZY_ERROR_CODES } from "@socikit/lazy-reader";
 import { OCI_ERROR_CODES } from "@socikit/oci";
 import { REGISTRY_ERROR_CODES } from "@socikit/registry";
-import { SOCI_ERROR_CODES } from "@socikit/soci-index";
+import { SOCI_INDEX_ERROR_CODES } from "@socikit/soci-index";
 import { ZTOC_ERROR_CODES } from "@socikit/ztoc";
 import { expect, test } from "vitest";
 import { commandsPage } from "./commands-page.mjs";
@@ -15,7 +15,7 @@ const packages = [
   { name: "@socikit/oci", codes: OCI_ERROR_CODES },
   { name: "@socikit/inflate", codes: INFLATE_ERROR_CODES },
   { name: "@socikit/ztoc", codes: ZTOC_ERROR_CODES },
-  { name: "@socikit/soci-index", codes: SOCI_ERROR_CODES },
+  { name: "@socikit/soci-index", codes: SOCI_INDEX_ERROR_CODES },
   { name: "@socikit/registry", codes: REGISTRY_ERROR_CODES },
   { name: "@socikit/lazy-reader", codes: LAZY_ERROR_CODES },
   { name: "@socikit/finch-config", codes: FINCH_CONFIG_ERROR_CODES },

@@ -14,5 +14,6 @@ for folder in "${folders[@]}"; do
   done
   check publish-dry-run bash -c 'cd "$1" && "$2" publish --quiet --dry-run --allow-dirty' - "$folder" "$deno"
 done
+check example-without-permission "$deno" run --quiet --no-prompt examples/list-under-deno.ts
 check docs node scripts/check-docs.mjs "$deno"
 finish

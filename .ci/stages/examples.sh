@@ -1,3 +1,6 @@
 . .ci/lib.sh
-counted examples "$work/examples.txt" npm run --silent test -w examples
+# Each example as its first lines say, without arguments. The one for Deno runs with Deno's checks.
+for file in examples/*.mjs; do
+  if [[ $(basename "$file") != sample-* ]]; then check "$(basename "$file")" node "$file"; fi
+done
 finish

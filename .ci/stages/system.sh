@@ -9,4 +9,5 @@ for file in system-tests/*.test.mjs; do
   counted "$name" "$work/$name.txt" node --test --test-reporter=tap "$file"
   sed -nE 's/^ *# ([0-9]+ reads|docker-registry:|referrers registry:|ended )(.*)/>> \1\2/p' "$work/$name.txt"
 done
+counted registry-peers "$work/registry-peers.txt" node system-tests/registry-peers.mjs
 finish
