@@ -1,5 +1,6 @@
 import { toDisplay, type ByteString, type ReadOptions } from "@socikit/oci";
 import { compareTarHeader, type TocEntry } from "@socikit/ztoc";
+import { onAbort } from "./abort-listeners.ts";
 import { LazyReadError } from "./errors.ts";
 import type { OpenFile } from "./file-tree.ts";
 import type { LazyLayer } from "./lazy-layer.ts";
@@ -112,9 +113,8 @@ export class EntryContents {
     options?: ReadOptions,
   ): AsyncIterable<Uint8Array> {
     const leaving = new AbortController();
-    const onAbort = (): void => leaving.abort(options?.signal?.reason);
     options?.signal?.throwIfAborted();
-    options?.signal?.addEventListener("abort", onAbort, { once: true });
+    const stop = onAbort(options?.signal, () => leaving.abort(options?.signal?.reason));
     const scoped: ReadOptions = { ...options, signal: leaving.signal };
     try {
       const chunks = this.#layer.chunks(content, scoped)[Symbol.asyncIterator]();
@@ -127,7 +127,7 @@ export class EntryContents {
       );
       for (let next = await first; !next.done; next = await chunks.next()) yield next.value;
     } finally {
-      options?.signal?.removeEventListener("abort", onAbort);
+      stop();
       leaving.abort();
     }
   }

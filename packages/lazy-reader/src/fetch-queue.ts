@@ -1,4 +1,5 @@
 import type { ReadOptions } from "@socikit/oci";
+import { onAbort } from "./abort-listeners.ts";
 
 const PRIORITIES = ["foreground", "prefetch", "background"] as const;
 
@@ -38,16 +39,15 @@ export class FetchQueue {
     const waiting = this.#waiting[options?.priority ?? "foreground"];
     return new Promise((resolve, reject) => {
       const go = (): void => {
-        signal?.removeEventListener("abort", onAbort);
+        stop();
         resolve();
       };
-      const onAbort = (): void => {
+      const stop = onAbort(signal, () => {
         const at = waiting.indexOf(go);
         if (at >= 0) waiting.splice(at, 1);
         reject(signal?.reason);
-      };
+      });
       waiting.push(go);
-      signal?.addEventListener("abort", onAbort, { once: true });
     });
   }
 

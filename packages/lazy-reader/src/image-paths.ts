@@ -1,4 +1,5 @@
 import { toByteString, toDisplay, type ByteString, type ReadOptions } from "@socikit/oci";
+import { onAbort } from "./abort-listeners.ts";
 import { componentsOf, MAX_PATH_BYTES } from "./entry-path.ts";
 import { LazyReadError } from "./errors.ts";
 import type { Attributes, FileTree } from "./file-tree.ts";
@@ -177,17 +178,19 @@ export function createPathReader(tree: FileTree): PathReader {
     stream(path, options = {}) {
       const { start, end } = checkRange(options.range);
       const leaving = new AbortController();
-      const onAbort = (): void => leaving.abort(options.signal?.reason);
-      if (options.signal?.aborted) onAbort();
-      options.signal?.addEventListener("abort", onAbort, { once: true });
       const scoped = { ...options, signal: leaving.signal };
       async function* chunks(): AsyncGenerator<Uint8Array, void> {
-        const { file, size } = await openFile(path, scoped);
+        options.signal?.throwIfAborted();
+        const stop = onAbort(options.signal, () => leaving.abort(options.signal?.reason));
         try {
-          yield* file.chunks(Math.min(start, size), Math.max(start, Math.min(end, size)), scoped);
+          const { file, size } = await openFile(path, scoped);
+          try {
+            yield* file.chunks(Math.min(start, size), Math.max(start, Math.min(end, size)), scoped);
+          } finally {
+            await file.close();
+          }
         } finally {
-          options.signal?.removeEventListener("abort", onAbort);
-          await file.close();
+          stop();
         }
       }
       const reading = chunks();

@@ -27,6 +27,7 @@ import {
 } from "@socikit/oci";
 import { discoverSociIndex, ztocFor, type SociIndex } from "@socikit/soci-index";
 import { createZtocIndex, decodeZtoc } from "@socikit/ztoc";
+import { onAbort } from "./abort-listeners.ts";
 import { LazyReadError } from "./errors.ts";
 import type { LazyEvent } from "./events.ts";
 import { FetchQueue } from "./fetch-queue.ts";
@@ -116,9 +117,8 @@ export async function openImage(
   const emit = options.onEvent ?? (() => {});
   // The first layer that cannot be opened ends the opening of the others.
   const opening = new AbortController();
-  const onAbort = (): void => opening.abort(options.signal?.reason);
   options.signal?.throwIfAborted();
-  options.signal?.addEventListener("abort", onAbort, { once: true });
+  const stop = onAbort(options.signal, () => opening.abort(options.signal?.reason));
   const reading: ReadOptions = { signal: opening.signal, priority: options.priority };
   const layers = new Map<Digest, Promise<LazyLayer>>();
   try {
@@ -174,7 +174,7 @@ export async function openImage(
     options.signal?.throwIfAborted();
     throw error;
   } finally {
-    options.signal?.removeEventListener("abort", onAbort);
+    stop();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { SpanDecoder } from "@socikit/inflate";
 import type { BlobSource, ByteRange, ReadOptions } from "@socikit/oci";
 import type { LayerIndex, TableOfContents } from "@socikit/ztoc";
+import { onAbort } from "./abort-listeners.ts";
 import { LazyReadError } from "./errors.ts";
 import type { LazyEvent } from "./events.ts";
 import { FetchQueue } from "./fetch-queue.ts";
@@ -79,8 +80,7 @@ export function openLayer(ports: LayerPorts, options: LayerOptions = {}): LazyLa
       // Leaving by any way, an error or the end of the caller's loop, takes this reader off the fetches under way. Not
       // AbortSignal.any: a signal that outlives many reads would remember every one of them on Node 20.
       const leaving = new AbortController();
-      const onAbort = (): void => leaving.abort(readOptions?.signal?.reason);
-      readOptions?.signal?.addEventListener("abort", onAbort, { once: true });
+      const stop = onAbort(readOptions?.signal, () => leaving.abort(readOptions?.signal?.reason));
       reading.add(leaving);
       const scoped: ReadOptions = { ...readOptions, signal: leaving.signal };
       const loading: Promise<PieceOutput>[][] = [];
@@ -101,7 +101,7 @@ export function openLayer(ports: LayerPorts, options: LayerOptions = {}): LazyLa
           loading[group] = [];
         }
       } finally {
-        readOptions?.signal?.removeEventListener("abort", onAbort);
+        stop();
         reading.delete(leaving);
         leaving.abort();
       }

@@ -1,3 +1,5 @@
+import { onAbort } from "./abort-listeners.ts";
+
 /** One caller's place among those who wait for a {@linkcode SharedWork}. */
 export interface Seat<T> {
   /** The result. Rejects with the reason of `leave`. */
@@ -71,12 +73,11 @@ export class SharedWork<T> {
   }
 }
 
-/** Leaves several places when a signal aborts. One listener for all: hosts warn of a leak at eleven. */
+/** Leaves several places when a signal aborts. */
 export function leaveOnAbort(seats: readonly Seat<unknown>[], signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  const onAbort = (): void => {
+  const stop = onAbort(signal, () => {
     for (const seat of seats) seat.leave(signal.reason);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
-  void Promise.allSettled(seats.map(({ result }) => result)).then(() => signal.removeEventListener("abort", onAbort));
+  });
+  void Promise.allSettled(seats.map(({ result }) => result)).then(stop);
 }

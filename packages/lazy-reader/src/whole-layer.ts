@@ -2,6 +2,7 @@ import type { Inflate } from "@socikit/inflate";
 import { verifyStream, type BlobReader, type ByteRange, type Descriptor, type ReadOptions } from "@socikit/oci";
 import { buildZtoc, type LayerConsumer } from "@socikit/ztoc/build";
 import type { TableOfContents } from "@socikit/ztoc";
+import { onAbort } from "./abort-listeners.ts";
 import { LazyReadError } from "./errors.ts";
 import type { LazyEvent } from "./events.ts";
 import type { LazyLayer } from "./lazy-layer.ts";
@@ -43,8 +44,7 @@ export async function openWholeLayer(
   const verified = verifyStream(await blobs.stream({ digest: layer.digest, size: layer.size }, options), layer);
   const reader = verified.getReader();
   const output = new HeldOutput(maxBytes);
-  const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {});
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const stop = onAbort(signal, () => void reader.cancel(signal?.reason).catch(() => {}));
   async function* chunks(): AsyncGenerator<Uint8Array, void> {
     let fetched = 0;
     let told = 0;
@@ -81,7 +81,7 @@ export async function openWholeLayer(
       { cause: error },
     );
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    stop();
     await reader.cancel().catch(() => {});
   }
 }
