@@ -13,6 +13,7 @@ import {
   type Descriptor,
   type Digest,
 } from "@socikit/oci";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { collect, noise, pushBlob, pushImage, storeCases } from "../testing/store-cases.ts";
 import { openLayoutDirectory, type LayoutDirectory } from "./layout-directory.ts";
@@ -105,6 +106,39 @@ describe("opening", () => {
       message: expect.stringMatching(message) as string,
     });
   });
+});
+
+test("any index.json gives entries or a coded error", async () => {
+  const layout = await create();
+  const image = await pushImage(layout, 1);
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.constantFrom(image.digest, image.size, OCI_MANIFEST, { [REF_NAME]: "v1" }),
+  );
+  const keys = ["digest", "size", "mediaType", "annotations", "platform"] as const;
+  const entry = fc.oneof(value, fc.record(Object.fromEntries(keys.map((key) => [key, value])), { requiredKeys: [] }));
+  const json = fc.oneof(
+    value,
+    fc.record({ schemaVersion: value, manifests: fc.oneof(value, fc.array(entry, { maxLength: 3 })) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(
+        fc.string(),
+        json.map((document) => JSON.stringify(document)),
+      ),
+      async (text) => {
+        await writeFile(join(layout.directory, "index.json"), text);
+        const known = ["ERR_REGISTRY_INVALID_LAYOUT", "ERR_REGISTRY_MANIFEST_UNKNOWN"];
+        const coded = (error: unknown): void => expect(known).toContain((error as { code?: unknown }).code);
+        await layout.entries().catch(coded);
+        await collect(layout.tags()).catch(coded);
+        await layout.onlyImage().catch(coded);
+        await layout.resolve("v1").catch(coded);
+      },
+    ),
+    { numRuns: 200 },
+  );
 });
 
 describe("layouts of other tools", () => {

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseChunkRange, parseRangeHeader } from "./range-header.ts";
 
@@ -37,4 +38,22 @@ test.for([
   ["no end", "100-", "malformed"],
 ] as const)("parseChunkRange() of %s", ([, header, range]) => {
   expect(parseChunkRange(header)).toEqual(range);
+});
+
+test("parseRangeHeader() of anything lies inside the blob and is not empty", () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.tuple(fc.nat(), fc.nat()).map(([a, b]) => `bytes=${a}-${b}`),
+    fc.nat().map((n) => `bytes=-${n}`),
+  );
+  fc.assert(
+    fc.property(text, fc.nat(), (header, size) => {
+      const range = parseRangeHeader(header, size);
+      if (typeof range === "string") return;
+      expect(range.start).toBeGreaterThanOrEqual(0);
+      expect(range.end).toBeGreaterThan(range.start);
+      expect(range.end).toBeLessThanOrEqual(size);
+    }),
+    { numRuns: 2000 },
+  );
 });

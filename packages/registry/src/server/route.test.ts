@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { DistributionError } from "./distribution-error.ts";
 import { parseRoute } from "./route.ts";
 
 const HEX = "0123456789abcdef".repeat(4);
@@ -40,4 +42,36 @@ test.for([
   ["referrers of a tag", "/v2/a/referrers/v1", "DIGEST_INVALID"],
 ] as const)("parseRoute() refuses %s", ([, path, code]) => {
   expect(() => parseRoute(path)).toThrow(expect.objectContaining({ status: 400, code }));
+});
+
+test("parseRoute() of anything is a route, nothing, or a 400", () => {
+  const word = fc.oneof(
+    fc.constantFrom(
+      "v2",
+      "blobs",
+      "uploads",
+      "manifests",
+      "tags",
+      "list",
+      "referrers",
+      DIGEST,
+      "..",
+      "%2e%2e",
+      "%",
+      "",
+    ),
+    fc.string({ maxLength: 6 }),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 7 }), (words) => {
+      try {
+        const route = parseRoute(`/v2/${words.join("/")}`);
+        if (route !== undefined && "name" in route) expect(route.name).not.toMatch(/\.\.|^\/|[A-Z%]/);
+      } catch (error) {
+        if (!(error instanceof DistributionError)) throw error;
+        expect(error.status).toBe(400);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
