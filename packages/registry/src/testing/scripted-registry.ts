@@ -36,13 +36,13 @@ export function scriptedRegistry(answer: Answer): ScriptedRegistry {
     open: ({ reference = "r.test/a/b", ...options } = {}) =>
       openRepository(reference, {
         transport,
-        headersTimeoutMs: 200,
-        idleTimeoutMs: 100,
-        // Waits between repetitions are over at once; the clock itself runs.
+        headersTimeoutMs: 203,
+        idleTimeoutMs: 101,
+        // Waits between repetitions, which are multiples of 50 ms here, are over at once; timeouts and the clock run.
         timer: {
           now: () => Date.now(),
           after(ms, callback) {
-            const handle = setTimeout(callback, ms >= 100 && ms <= 250 ? ms : Math.min(ms, 1));
+            const handle = setTimeout(callback, ms % 50 === 0 ? 0 : ms);
             return () => clearTimeout(handle);
           },
           random: () => 0,
