@@ -95,6 +95,15 @@ describe("buildZtoc() writes what the reference writes, at every span size, of",
   });
 });
 
+test.each([
+  ["AWS SOCI CLI v0.1", 34064, "4be599533df7dc258cd0636b980bafabf43cb778958a3008ed2c81ea91633a8f"],
+  ["", 34048, "dd635f9fda31f5e63c6bbf01fef6f7b9746631f4a1b1c3edcb9d65288e5b48f7"],
+])("buildZtoc() by the tool %j (spec section 22.2)", async (buildToolIdentifier, size, hex) => {
+  const layer = new Uint8Array(readFileSync(join(testdata, "vectors", "small.tar.gz")));
+  const { bytes, digest } = await buildZtoc(chunksOfFile(layer), { compression: "gzip", buildToolIdentifier });
+  expect([bytes.length, digest]).toEqual([size, `sha256:${hex}`]);
+});
+
 describe("buildZtoc() writes what the reference writes, of the real layer", () => {
   const layers = casesOf("layers.json");
 
