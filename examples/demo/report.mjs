@@ -45,8 +45,8 @@ export function compareTable(pull, lazy, colours) {
   return `${lines.join("\n")}\n`;
 }
 
-/** `22 times` for people: whole from 10 on. */
-export function times(a, b) {
-  const ratio = a / Math.max(b, Number.EPSILON);
-  return `${ratio >= 10 ? Math.round(ratio) : ratio.toFixed(1)} times`;
+/** How much better: `22 times faster`, or that it is not. */
+export function gain(before, after, word) {
+  const ratio = before / Math.max(after, Number.EPSILON);
+  return ratio < 1 ? `not ${word}` : `${ratio >= 10 ? Math.round(ratio) : ratio.toFixed(1)} times ${word}`;
 }

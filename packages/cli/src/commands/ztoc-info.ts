@@ -1,6 +1,7 @@
-import { toDisplay } from "@socikit/oci";
+import { isDigest, toDisplay } from "@socikit/oci";
 import { decodeTarZinfo, decodeZinfo, decodeZtoc, type Ztoc } from "@socikit/ztoc";
 import type { CommandRun } from "../command-spec.ts";
+import { CliError } from "../errors.ts";
 import { locatedError } from "../located-error.ts";
 
 /** What `decodeZtoc` takes at most. */
@@ -9,6 +10,10 @@ const MAX_ZTOC_SIZE = 1024 ** 3;
 /** `socikit ztoc info` */
 export const ztocInfo: CommandRun = async (invocation, io) => {
   const file = invocation.argument("FILE");
+  if (isDigest(file) && (await io.files.kind(file)) === undefined)
+    throw new CliError("ERR_CLI_LOCATION_NOT_YET", `Cannot read ${file}: zTOCs by digest are not supported yet`, {
+      hint: "give a file: socikit ztoc info FILE",
+    });
   const bytes = file === "-" ? await readStdin(io.stdin) : await io.files.read(file, MAX_ZTOC_SIZE);
   const info = describe(bytes, file === "-" ? "standard input" : file);
   await io.stdout.write(`${JSON.stringify(info, undefined, 2)}\n`);

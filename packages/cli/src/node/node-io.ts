@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import type { WriteStream } from "node:tty";
+import type { Transport } from "@socikit/registry";
 import type { CliIo, CliOutput } from "../io.ts";
 import { nodeFiles } from "./node-files.ts";
 
@@ -22,9 +23,15 @@ export function nodeIo(signal: AbortSignal): CliIo {
     home: homedir(),
     now: () => performance.now(),
     // Loaded by commands that talk to a registry: help and ztoc build start without undici.
-    openTransport: async () => (await import("@socikit/registry/node")).nodeTransport(),
+    openTransport,
     credentials: async () => (await import("@socikit/registry/node")).dockerCredentials(),
   };
+}
+
+async function openTransport(): Promise<Transport & { close?(): Promise<void> }> {
+  // Bun answers imports of undici with a stand-in of its own, which has no dispatchers; its fetch does what we need.
+  if (process.versions["bun"] !== undefined) return (await import("@socikit/registry")).fetchTransport();
+  return (await import("@socikit/registry/node")).nodeTransport();
 }
 
 function outputOf(stream: WriteStream, { rejects }: { readonly rejects: boolean }): CliOutput {
