@@ -40,6 +40,11 @@ export class Invocation {
     return this.#optionValues(name, "flag") !== undefined;
   }
 
+  /** Whether `--debug` was given, which every command has: requests are shown, and causes of failures. */
+  get debug(): boolean {
+    return this.#options.has("debug");
+  }
+
   /** The last value of a `text` option. */
   text(name: string): string | undefined {
     return this.#optionValues(name, "text")?.at(-1);

@@ -4,6 +4,7 @@ import type { LayoutDirectory } from "@socikit/registry/node";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import { formatLocation, type Location } from "./location.ts";
+import { printable } from "./printable.ts";
 
 /** The ports that a repository in a registry and a layout directory have in common. */
 export type ImageStore = ManifestReader & ManifestWriter & BlobReader & BlobWriter & ReferrerLister;
@@ -35,8 +36,8 @@ export interface LocationOpener {
 export interface OpenerOptions {
   /** Talk plain HTTP to every registry, not on loopback only. */
   readonly plainHttp: boolean;
-  /** Told of requests, retries and the like. */
-  readonly onEvent?: ((event: RegistryEvent) => void) | undefined;
+  /** Show requests on stderr. */
+  readonly debug: boolean;
 }
 
 /** Opens locations with what a command may touch. The transport is opened once, when a registry is first named. */
@@ -48,7 +49,7 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       transport: await transport,
       credentials: await io.credentials(),
       ...(options.plainHttp ? { plainHttp: true } : {}),
-      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+      ...(options.debug ? { onEvent: (event) => void io.stderr.write(`${printable(eventLine(event))}\n`) } : {}),
     });
   };
   return {
@@ -72,6 +73,22 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       await (await transport?.catch(() => undefined))?.close?.();
     },
   };
+}
+
+/** An event of the client, for `--debug`. URLs come without query and credentials. */
+function eventLine(event: RegistryEvent): string {
+  switch (event.type) {
+    case "request":
+      return `> ${event.method} ${event.url}`;
+    case "response":
+      return `< ${event.status} ${event.method} ${event.url}`;
+    case "redirect":
+      return `< redirect to ${event.to}`;
+    case "retry":
+      return `! again in ${event.delayMs} ms: ${event.reason}`;
+    case "credentials-withheld":
+      return `! no credentials for ${event.realm}, which ${event.registry} names: it does not belong to it`;
+  }
 }
 
 async function openLayout(

@@ -15,7 +15,7 @@ export type CommandLine =
 /** Options of every command. */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: "help", short: "h", kind: "flag", summary: "show this help" },
-  { name: "debug", kind: "flag", summary: "on failure, print the causes and the stack" },
+  { name: "debug", kind: "flag", summary: "show requests, and on failure the causes and the stack" },
 ];
 
 /**

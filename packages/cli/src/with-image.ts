@@ -23,9 +23,14 @@ export async function withImage(
   const location = parseLocation(invocation.argument("REF"));
   const platform = invocation.text("platform");
   const request = platform === undefined ? undefined : parsePlatform(platform);
-  const opener = locationOpener(io, { plainHttp: invocation.flag("plain-http") });
+  const opener = locationOpener(io, { plainHttp: invocation.flag("plain-http"), debug: invocation.debug });
   const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
-  const progress = createProgress({ stream: io.stderr, colours, now: io.now });
+  const progress = createProgress({
+    stream: io.stderr,
+    colours,
+    now: io.now,
+    ...(invocation.debug ? { mode: "lines" } : {}),
+  });
   try {
     const { store, target } = await opener.open(location);
     const image = await openImage({ image: store, inflate: await loadInflate() }, target, {

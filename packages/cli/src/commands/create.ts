@@ -27,9 +27,14 @@ export const create: CommandRun = async (invocation, io) => {
   const options = createOptions(invocation, io);
   const quiet = invocation.flag("quiet");
   const json = invocation.flag("json");
-  const opener = locationOpener(io, { plainHttp: invocation.flag("plain-http") });
+  const opener = locationOpener(io, { plainHttp: invocation.flag("plain-http"), debug: invocation.debug });
   const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
-  const progress = createProgress({ stream: io.stderr, colours, now: io.now, ...(quiet ? { mode: "quiet" } : {}) });
+  const progress = createProgress({
+    stream: io.stderr,
+    colours,
+    now: io.now,
+    ...(quiet ? { mode: "quiet" } : invocation.debug ? { mode: "lines" } : {}),
+  });
   const skipped: string[] = [];
   try {
     const from = await opener.open(source);

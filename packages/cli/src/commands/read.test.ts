@@ -109,6 +109,14 @@ test.for<readonly [args: readonly string[], code: number, error: RegExp, reason:
   expect(result.stdout.text()).toBe("");
 });
 
+test("--debug shows requests, and the stack of a failure", async () => {
+  const { stderr, stdout } = await run(["cat", REF, "/etc/hostname", "--debug"]);
+  expect(stdout.text()).toBe("test\n");
+  expect(stderr.text()).toMatch(/^> GET https:\/\/registry\.test\/v2\/a\/image\/manifests\/1\n< 200 GET /);
+  const failed = await run(["cat", REF, "/none", "--debug"]);
+  expect(failed.stderr.text()).toMatch(/\nLazyReadError: [\s\S]*\n\s+at /);
+});
+
 test("cat is quiet when its reader leaves", async () => {
   const stdout = {
     ...textOutput(),

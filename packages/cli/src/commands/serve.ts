@@ -1,4 +1,4 @@
-import { createMemoryStore, type Store } from "@socikit/registry";
+import { createMemoryStore, isLoopbackHost, type Store } from "@socikit/registry";
 import { createRegistryHandler } from "@socikit/registry/server";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
@@ -23,6 +23,8 @@ export const serve: CommandRun = async (invocation, io) => {
         ? "Serving from memory: what is pushed is forgotten at the end. Ctrl-C ends\n"
         : `Serving the layouts below ${printable(directory)}, read-only. Ctrl-C ends\n`,
     );
+    if (!isLoopbackHost(host))
+      await io.stderr.write("Anyone who reaches this address can use it: there is no login and no encryption\n");
     await aborted(io.signal);
   } finally {
     await server.close();
