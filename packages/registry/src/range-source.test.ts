@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RegistryError } from "./errors.ts";
 import { testBlobSource } from "./testing/blob-source-contract.ts";
-import { askedRange, bodyOf, partial, scriptedRegistry, type Answer, type Seen } from "./testing/scripted-registry.ts";
+import {
+  askedRange,
+  bodyOf,
+  IMPATIENT,
+  partial,
+  scriptedRegistry,
+  type Answer,
+  type Seen,
+} from "./testing/scripted-registry.ts";
 
 const BLOB = new Uint8Array(100_000).map((_, i) => (i * 31) ^ (i >> 8));
 const DIGEST = digestOf(BLOB);
@@ -116,8 +124,8 @@ describe("rangeSource() reads right, or not at all, where a server", () => {
       (seen, count) => (count === 0 ? new Promise<Response>(() => {}) : honest(seen, count)),
       2,
     ],
-  ])("%s", async ([, answer, requests]) => {
-    const { blob, seen } = await source(answer);
+  ])("%s", async ([name, answer, requests]) => {
+    const { blob, seen } = await source(answer, /stalls|answer/.test(name) ? IMPATIENT : {});
     expect(Buffer.compare(await blob.read(START, LENGTH), right)).toBe(0);
     expect(seen).toHaveLength(requests);
   });
@@ -179,8 +187,9 @@ describe("rangeSource() reads right, or not at all, where a server", () => {
           : new Response(null, { status: 416 }),
       "ERR_OCI_SIZE_MISMATCH",
     ],
-  ])("%s", async ([, answer, code]) => {
-    const { blob } = await source(answer, { maxRetries: 2 });
+  ])("%s", async ([name, answer, code]) => {
+    const stalls = /stalls|answers/.test(name);
+    const { blob } = await source(answer, stalls ? { ...IMPATIENT, maxRetries: 1 } : { maxRetries: 2 });
     const error = await blob.read(START, LENGTH).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code });
     expect(String(error)).toContain("r.test");

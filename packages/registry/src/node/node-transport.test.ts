@@ -27,7 +27,7 @@ const honest: Handler = (request, response) => {
 
 async function serve(
   handler: Handler,
-  options: { transport?: "fetch" } = {},
+  options: { transport?: "fetch"; impatient?: true } = {},
 ): Promise<{ repository: RemoteRepository; sockets: () => number; port: number }> {
   let sockets = 0;
   let count = 0;
@@ -44,13 +44,12 @@ async function serve(
   const transport = options.transport === "fetch" ? fetchTransport() : node;
   const repository = openRepository(`127.0.0.1:${port}/a/b`, {
     transport,
-    headersTimeoutMs: 300,
-    idleTimeoutMs: 200,
-    maxRetries: 2,
+    ...(options.impatient ? { headersTimeoutMs: 600, idleTimeoutMs: 300 } : {}),
+    maxRetries: 1,
   });
   return { repository, sockets: () => sockets, port };
 }
-const open = async (handler: Handler, options?: { transport?: "fetch" }) =>
+const open = async (handler: Handler, options?: { transport?: "fetch"; impatient?: true }) =>
   (await serve(handler, options)).repository.open({ digest: DIGEST, size: BLOB.length });
 
 testBlobSource("nodeTransport()", BLOB, () => open(honest));
@@ -68,16 +67,19 @@ describe.for(["node", "fetch"] as const)("over %s", (kind) => {
   });
 
   test("a body that stops: a coded error in time", async () => {
-    const source = await open((request, response) => {
-      const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1]);
-      const fields = { "content-range": `bytes ${start}-999/${BLOB.length}`, "content-length": 1_000 - start };
-      response.writeHead(206, fields).write(BLOB.subarray(start, start + 10));
-    }, options);
+    const source = await open(
+      (request, response) => {
+        const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1]);
+        const fields = { "content-range": `bytes ${start}-999/${BLOB.length}`, "content-length": 1_000 - start };
+        response.writeHead(206, fields).write(BLOB.subarray(start, start + 10));
+      },
+      { ...options, impatient: true },
+    );
     await expect(source.read(0, 1_000)).rejects.toMatchObject({ code: "ERR_REGISTRY_TIMEOUT" });
   });
 
   test("no answer at all: a coded error in time", async () => {
-    const source = await open(() => {}, options);
+    const source = await open(() => {}, { ...options, impatient: true });
     await expect(source.read(0, 1_000)).rejects.toMatchObject({ code: "ERR_REGISTRY_TIMEOUT" });
   });
 

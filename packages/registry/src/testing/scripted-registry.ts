@@ -17,9 +17,12 @@ export type Answer = (seen: Seen, count: number) => Response | undefined | Promi
 export interface ScriptedRegistry {
   readonly transport: Transport;
   readonly seen: readonly Seen[];
-  /** Opens `r.test/a/b` with short timeouts. */
+  /** Opens `r.test/a/b`. Timeouts are long, for loaded machines, unless told otherwise: {@linkcode IMPATIENT}. */
   open(options?: Partial<RepositoryOptions> & { readonly reference?: string }): RemoteRepository;
 }
+
+/** Timeouts for what stalls: long enough that a loaded machine does not take a slow answer for none. */
+export const IMPATIENT = { headersTimeoutMs: 603, idleTimeoutMs: 301 } as const;
 
 /** Runs a registry of that one function. */
 export function scriptedRegistry(answer: Answer): ScriptedRegistry {
@@ -36,13 +39,13 @@ export function scriptedRegistry(answer: Answer): ScriptedRegistry {
     open: ({ reference = "r.test/a/b", ...options } = {}) =>
       openRepository(reference, {
         transport,
-        headersTimeoutMs: 203,
-        idleTimeoutMs: 101,
-        // Waits between repetitions, which are multiples of 50 ms here, are over at once; timeouts and the clock run.
+        headersTimeoutMs: 20_003,
+        idleTimeoutMs: 20_001,
+        // Waits between repetitions, which are short multiples of 50 ms here, are over at once; timeouts and the clock run.
         timer: {
           now: () => Date.now(),
           after(ms, callback) {
-            const handle = setTimeout(callback, ms % 50 === 0 ? 0 : ms);
+            const handle = setTimeout(callback, ms < 20_000 && ms % 50 === 0 ? 0 : ms);
             return () => clearTimeout(handle);
           },
           random: () => 0,
