@@ -2,11 +2,17 @@
 export interface Colours {
   /** Whether the functions paint. */
   readonly enabled: boolean;
+  /** Bold. */
   readonly bold: (text: string) => string;
+  /** Less bright, for what matters less. */
   readonly dim: (text: string) => string;
+  /** For failures. */
   readonly red: (text: string) => string;
+  /** For what is done. */
   readonly green: (text: string) => string;
+  /** For warnings. */
   readonly yellow: (text: string) => string;
+  /** For names and what is under way. */
   readonly cyan: (text: string) => string;
 }
 

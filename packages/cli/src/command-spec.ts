@@ -50,8 +50,11 @@ export interface CommandSpec {
   readonly summary: string;
   /** More about it, one paragraph an element. */
   readonly description: readonly string[];
+  /** Positional arguments, in order. */
   readonly arguments: readonly ArgumentSpec[];
+  /** Its own options; every command has those of `COMMON_OPTIONS` too. */
   readonly options: readonly OptionSpec[];
+  /** At least one. */
   readonly examples: readonly ExampleSpec[];
   /** Shape of `--json`, where it has that option. */
   readonly json?: string;

@@ -10,13 +10,14 @@ import { EXIT_CODES, type ExitCode } from "./exit-codes.ts";
 
 /** What becomes of an error: the exit code, and what to type or do next. */
 export interface ErrorRow {
+  /** The exit code. */
   readonly exit: ExitCode;
   /** One line. `{line}` stands for the command line as it was typed. */
   readonly hint?: string;
 }
 
 /** Every code of every package. A new code does not compile before it has its row. */
-type KnownCode =
+export type KnownErrorCode =
   | CliErrorCode
   | FinchConfigErrorCode
   | InflateErrorCode
@@ -34,7 +35,7 @@ const CUT_OFF = "the file or the transfer is cut off: fetch the layer again and 
 const SPAN_SIZE = "choose a span size such as --span-size 4MiB";
 
 /** The table: docs/errors.md is made of it. */
-export const ERROR_TABLE: Readonly<Record<KnownCode, ErrorRow>> = {
+export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   // The command line. These errors bring a hint of their own where one is known.
   ERR_CLI_UNKNOWN_COMMAND: { exit: usage, hint: "socikit --help" },
   ERR_CLI_UNKNOWN_OPTION: { exit: usage, hint: "socikit --help" },
@@ -236,7 +237,9 @@ const HOST_ROWS: Readonly<Record<string, ErrorRow>> = {
 export interface Explained {
   /** What happened, in one line; not yet safe for a terminal. */
   readonly message: string;
+  /** What to type or do next, where that is known. */
   readonly hint?: string | undefined;
+  /** The exit code. */
   readonly exit: ExitCode;
 }
 

@@ -9,7 +9,7 @@ export type { CliFiles, CliIo, CliOutput } from "./io.ts";
 export { nodeIo } from "./node/node-io.ts";
 export { EXIT_CODES, EXIT_CODE_MEANINGS, type ExitCode } from "./exit-codes.ts";
 export { CLI_ERROR_CODES, CliError, type CliErrorCode } from "./errors.ts";
-export { ERROR_TABLE, explainError, type ErrorRow, type Explained } from "./error-table.ts";
+export { ERROR_TABLE, explainError, type ErrorRow, type Explained, type KnownErrorCode } from "./error-table.ts";
 export { COMMANDS } from "./command-table.ts";
 export {
   commandTitle,

@@ -22,8 +22,11 @@ export interface Progress {
 
 /** How progress is shown. */
 export interface ProgressOptions {
+  /** Where it is shown: stderr. */
   readonly stream: CliOutput;
+  /** Colours of that stream. */
   readonly colours: Colours;
+  /** Milliseconds since some moment. */
   readonly now: () => number;
   /** `rows`: redrawn, for terminals. `lines`: one line an event, for logs. `quiet`: notes only. By default as the stream is. */
   readonly mode?: "rows" | "lines" | "quiet" | undefined;

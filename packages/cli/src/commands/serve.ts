@@ -23,7 +23,7 @@ export const serve: CommandRun = async (invocation, io) => {
         ? "Serving from memory: what is pushed is forgotten at the end. Ctrl-C ends\n"
         : `Serving the layouts below ${printable(directory)}, read-only. Ctrl-C ends\n`,
     );
-    if (!isLoopbackHost(host))
+    if (!isLoopbackHost(host.includes(":") ? `[${host}]` : host))
       await io.stderr.write("Anyone who reaches this address can use it: there is no login and no encryption\n");
     await aborted(io.signal);
   } finally {
