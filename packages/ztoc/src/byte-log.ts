@@ -1,7 +1,8 @@
 import type { ByteString } from "@socikit/oci";
 import type { ByteReader } from "./flatbuffer-builder.ts";
+import { allocateReleasable, release } from "./releasable-memory.ts";
 
-const CHUNK_SIZE = 65536;
+const CHUNK_SIZE: number = 2 ** 18;
 
 /**
  * Grows at its end, in chunks: what a builder remembers of each entry, without an object for each. Numbers are varints of
@@ -19,7 +20,7 @@ export class ByteLog {
 
   putByte(byte: number): void {
     if (this.#used === this.#last.length) {
-      this.#last = new Uint8Array(CHUNK_SIZE);
+      this.#last = allocateReleasable(CHUNK_SIZE);
       this.#chunks.push(this.#last);
       this.#used = 0;
     }
@@ -35,8 +36,21 @@ export class ByteLog {
   }
 
   putText(text: ByteString): void {
-    this.putNumber(text.length);
-    for (let i = 0; i < text.length; i++) this.putByte(text.charCodeAt(i));
+    const { length } = text;
+    this.putNumber(length);
+    if (this.#used + length > this.#last.length) {
+      for (let i = 0; i < length; i++) this.putByte(text.charCodeAt(i));
+      return;
+    }
+    const chunk = this.#last;
+    const at = this.#used;
+    for (let i = 0; i < length; i++) chunk[at + i] = text.charCodeAt(i);
+    this.#used = at + length;
+  }
+
+  /** Lets go of the chunks behind the one that an address lies in. Nothing can be put any more. */
+  releaseAfter(address: number): void {
+    for (const chunk of this.#chunks.splice(Math.floor(address / CHUNK_SIZE) + 1)) release(chunk);
   }
 
   /** A place to read from, at the beginning. */

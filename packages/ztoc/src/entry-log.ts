@@ -82,10 +82,14 @@ export class EntryLog {
     return wide !== undefined && Object.values(wide).some((value) => typeof value === "bigint");
   }
 
-  /** Writes an entry into a zTOC, as `writeEntry` does. Returns where its table is. */
+  /**
+   * Writes an entry into a zTOC, as `writeEntry` does, and lets go of those behind it: they are written from the last to
+   * the first. Returns where its table is.
+   */
   write(builder: FlatbufferBuilder, entry: number): number {
     const address = this.#addresses[entry];
     if (address === undefined || entry >= this.#length) throw new RangeError(`Cannot write entry ${entry}`);
+    if (entry + 1 < this.#length) this.#log.releaseAfter(this.#addresses[entry + 1]!);
     const cursor = this.#cursor;
     cursor.seek(address);
     const targets = {

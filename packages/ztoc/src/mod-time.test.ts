@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatModTime, parseModTime, parsePaxTime } from "./mod-time.ts";
 import { parseDecimal } from "./tar-number.ts";
@@ -59,4 +60,14 @@ test.each([
   ["1n", undefined],
 ])("parseDecimal(%j)", (text, want) => {
   expect(parseDecimal(text)).toBe(want);
+});
+
+test("formatModTime() agrees with Date", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -62_167_219_200, max: 253_402_300_799 }), (seconds) => {
+      const want = new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+      expect(formatModTime({ seconds, nanoseconds: 0 })).toBe(want);
+    }),
+    { numRuns: 5000 },
+  );
 });

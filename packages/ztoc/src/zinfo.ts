@@ -3,7 +3,7 @@ import { ZtocError } from "./errors.ts";
 /** Bytes of output before a checkpoint that decoding from it needs: DEFLATE's window. */
 export const WINDOW_SIZE = 32768;
 /** A serialized checkpoint: two 64-bit offsets, the bits, the window. */
-const CHECKPOINT_SIZE: number = 8 + 8 + 1 + WINDOW_SIZE;
+export const CHECKPOINT_SIZE: number = 8 + 8 + 1 + WINDOW_SIZE;
 /** Count and span size. */
 const HEADER_SIZE = 12;
 
@@ -66,36 +66,41 @@ export function decodeZinfo(bytes: Uint8Array): Zinfo {
  * @throws {RangeError} if there is no checkpoint, or a window has another length than 32,768.
  */
 export function encodeZinfo(zinfo: Zinfo): Uint8Array {
-  const bytes = new Uint8Array(zinfoSize(zinfo));
-  writeZinfo(zinfo, bytes);
+  if (zinfo.checkpoints.length < 1) throw new RangeError("Cannot encode zinfo: it has no checkpoint");
+  const bytes = new Uint8Array(zinfoSize(zinfo.version, zinfo.checkpoints.length));
+  let at = writeZinfoHeader(bytes, zinfo.checkpoints.length, zinfo.spanSize);
+  let skip = zinfo.version === 1 ? 1 : 0;
+  for (const checkpoint of zinfo.checkpoints) {
+    if (skip-- > 0) continue;
+    writeCheckpoint(bytes, at, checkpoint);
+    at += CHECKPOINT_SIZE;
+  }
   return bytes;
 }
 
-/** Size of the encoded form, in bytes. */
-export function zinfoSize(
-  zinfo: Pick<Zinfo, "version"> & { readonly checkpoints: { readonly length: number } },
-): number {
-  return HEADER_SIZE + CHECKPOINT_SIZE * (zinfo.checkpoints.length - (zinfo.version === 1 ? 1 : 0));
+/** Size of a zinfo of that many checkpoints, in bytes. */
+export function zinfoSize(version: 1 | 2, count: number): number {
+  return HEADER_SIZE + CHECKPOINT_SIZE * (count - (version === 1 ? 1 : 0));
 }
 
-/** Encodes into `target`, which has {@linkcode zinfoSize} bytes. */
-export function writeZinfo(zinfo: Zinfo, target: Uint8Array): void {
-  if (zinfo.checkpoints.length < 1) throw new RangeError("Cannot encode zinfo: it has no checkpoint");
+/** Writes what comes before the checkpoints. Returns where they begin. */
+export function writeZinfoHeader(target: Uint8Array, count: number, spanSize: number): number {
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
-  view.setInt32(0, zinfo.checkpoints.length, true);
-  view.setBigInt64(4, BigInt(zinfo.spanSize), true);
-  let at = HEADER_SIZE;
-  let skip = zinfo.version === 1 ? 1 : 0;
-  for (const { compressedOffset, uncompressedOffset, bits, window } of zinfo.checkpoints) {
-    if (skip-- > 0) continue;
-    if (window.length !== WINDOW_SIZE)
-      throw new RangeError(`Cannot encode zinfo: a window has ${window.length} bytes, not ${WINDOW_SIZE}`);
-    view.setBigInt64(at, BigInt(compressedOffset), true);
-    view.setBigInt64(at + 8, BigInt(uncompressedOffset), true);
-    view.setUint8(at + 16, bits);
-    target.set(window, at + 17);
-    at += CHECKPOINT_SIZE;
-  }
+  view.setInt32(0, count, true);
+  view.setBigInt64(4, BigInt(spanSize), true);
+  return HEADER_SIZE;
+}
+
+/** Writes a checkpoint: {@linkcode CHECKPOINT_SIZE} bytes from `at` on. */
+export function writeCheckpoint(target: Uint8Array, at: number, checkpoint: Checkpoint): void {
+  const { compressedOffset, uncompressedOffset, bits, window } = checkpoint;
+  if (window.length !== WINDOW_SIZE)
+    throw new RangeError(`Cannot encode zinfo: a window has ${window.length} bytes, not ${WINDOW_SIZE}`);
+  const view = new DataView(target.buffer, target.byteOffset + at, CHECKPOINT_SIZE);
+  view.setBigInt64(0, BigInt(compressedOffset), true);
+  view.setBigInt64(8, BigInt(uncompressedOffset), true);
+  view.setUint8(16, bits);
+  target.set(window, at + 17);
 }
 
 /** Checkpoints where the zinfo has them. `missing` is 1 where the first is not stored. */

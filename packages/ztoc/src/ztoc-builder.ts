@@ -1,6 +1,7 @@
 import type { BlockBoundary } from "@socikit/inflate";
 import { digestOf, toDisplay, type Digest } from "@socikit/oci";
 import type { BuildWarning, BuildWarningCode } from "./build-warning.ts";
+import { CheckpointLog } from "./checkpoint-log.ts";
 import { MAX_ZTOC_SIZE, readZtoc } from "./decode.ts";
 import { writeZtoc } from "./encode.ts";
 import { EntryLog } from "./entry-log.ts";
@@ -13,7 +14,6 @@ import type { Int64 } from "./tar-number.ts";
 import { TarParser, type TarEntry } from "./tar-parser.ts";
 import { encodeTarZinfo } from "./tar-zinfo.ts";
 import { needsXattrs } from "./xattrs.ts";
-import { writeZinfo, zinfoSize, type Checkpoint, type Zinfo } from "./zinfo.ts";
 import type { CompressionAlgorithm, Ztoc } from "./ztoc.ts";
 
 /** Span size that the reference uses, in uncompressed bytes. */
@@ -50,7 +50,7 @@ export interface ZtocBuild {
 
 /**
  * Builds a zTOC in one pass: a consumer of a {@linkcode LayerScan}, without I/O. Memory: some 100 bytes an entry, 32 KiB a
- * span, and twice that while {@linkcode result} writes.
+ * span; {@linkcode result} lets go of both while it writes.
  *
  * The reference makes two passes, zlib's and then Go's, and reports the first error of the first pass that fails. So an
  * error of the tar stream waits until the compression has been seen to be sound, and is thrown by `result`.
@@ -62,7 +62,7 @@ export class ZtocBuilder implements LayerConsumer {
   readonly #tar: TarParser;
   readonly #entries: EntryLog = new EntryLog();
   readonly #spans: SpanHasher = new SpanHasher();
-  readonly #checkpoints: Checkpoint[] = [];
+  readonly #checkpoints: CheckpointLog = new CheckpointLog();
   readonly #firstHeader: GzipHeaderCheck = new GzipHeaderCheck();
   readonly #warnings: BuildWarning[] = [];
   #compressedSize = 0;
@@ -110,12 +110,12 @@ export class ZtocBuilder implements LayerConsumer {
 
   /** Every boundary where there is no output yet, then the first that is more than a span size after the last one taken. */
   nextBlock(): number {
-    const last = this.#checkpoints.at(-1)?.uncompressedOffset;
+    const last = this.#checkpoints.lastUncompressedOffset;
     return last === undefined || this.#uncompressedSize === 0 ? 0 : last + this.#spanSize + 1;
   }
 
   block(boundary: BlockBoundary, window: () => Uint8Array): void {
-    const last = this.#checkpoints.at(-1)?.uncompressedOffset ?? 0;
+    const last = this.#checkpoints.lastUncompressedOffset ?? 0;
     // More than a span size, not as much as one: spec section 3.1.
     if (boundary.uncompressed !== 0 && boundary.uncompressed - last <= this.#spanSize) return;
     if (boundary.uncompressed === last && this.#checkpoints.length > 0)
@@ -129,7 +129,7 @@ export class ZtocBuilder implements LayerConsumer {
       bits: boundary.bits,
       window: window(),
     });
-    if (zinfoSize(this.#zinfo()) > MAX_ZTOC_SIZE)
+    if (this.#checkpoints.zinfoSize > MAX_ZTOC_SIZE)
       throw new ZtocError(
         "ERR_ZTOC_TOO_LARGE",
         `Cannot build zTOC: cannot marshal Ztoc to flatbuffers: ${this.#checkpoints.length} checkpoints exceed 1 GiB; take a larger span size`,
@@ -178,16 +178,13 @@ export class ZtocBuilder implements LayerConsumer {
     };
   }
 
-  #zinfo(): Zinfo {
-    return { version: 2, spanSize: this.#spanSize, checkpoints: this.#checkpoints };
-  }
-
   /** Checkpoints are written to their place at once: they are most of a zTOC. */
   #serializedZinfo(): { readonly size: number; readonly write: (target: Uint8Array) => void } {
-    if (this.#compression === "gzip") {
-      const zinfo = this.#zinfo();
-      return { size: zinfoSize(zinfo), write: (target) => writeZinfo(zinfo, target) };
-    }
+    if (this.#compression === "gzip")
+      return {
+        size: this.#checkpoints.zinfoSize,
+        write: (target) => this.#checkpoints.write(target, this.#spanSize),
+      };
     const bytes = encodeTarZinfo({ version: 2, spanSize: this.#spanSize, size: this.#compressedSize });
     return { size: bytes.length, write: (target) => target.set(bytes) };
   }
