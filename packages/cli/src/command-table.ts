@@ -25,7 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "index an image, so that it can be read and started without being downloaded",
     description: [
       "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk.",
-      "Without DST the index is written beside SRC. With DST the image is copied there first, the index written beside the copy, and the tag last.",
+      "Without DST the index is written beside SRC. With DST the image is copied there first, the index written beside the copy, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
       "Prints one line a layer, then the digest of each index.",
     ],
     arguments: [

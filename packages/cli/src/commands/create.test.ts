@@ -164,6 +164,12 @@ test("create says why there is nothing to index, and how to index it all the sam
   expect(await referrersOf("a/image", "1")).toEqual([]);
 });
 
+test("create with another destination writes the tag even where nothing can be indexed", async () => {
+  const { code } = await run(["create", "registry.test/a/image:1", "registry.test/b/copy:1"]);
+  expect(code).toBe(6);
+  expect(await store.repository("b/copy").resolve("1")).toEqual(await store.repository("a/image").resolve("1"));
+});
+
 test.for<readonly [args: readonly string[], code: number, error: RegExp, reason: string]>([
   [["registry.test/a/image:2"], 3, /registry\.test\/a\/image:2.*\n.*check the tag/, "a tag that is not there"],
   [["registry.test/none:1"], 3, /none/, "a repository that is not there"],

@@ -1,6 +1,7 @@
 import { loadInflate } from "@socikit/inflate";
 import { formatPlatform, parsePlatform, type Descriptor, type Platform } from "@socikit/oci";
 import { copyImage, type CopyEvent } from "@socikit/registry";
+import { SociIndexError } from "@socikit/soci-index";
 import {
   createIndex,
   describeOutcome,
@@ -39,30 +40,36 @@ export const create: CommandRun = async (invocation, io) => {
   try {
     const from = await opener.open(source);
     const to = destination === undefined ? from : await opener.openStore(destination, { create: true });
-    const target = destination === undefined ? from.target : await copyTo(from, source, to, destination, progress, io);
-    const result = await createIndex({ image: from.store, target: to.store, inflate: await loadInflate() }, target, {
+    const copied = destination === undefined ? undefined : await copyTo(from, source, to, destination, progress, io);
+    const ports = { image: from.store, target: to.store, inflate: await loadInflate() };
+    const made = await createIndex(ports, copied?.digest ?? from.target, {
       ...options,
       onEvent: (event) => {
         if (event.type === "layer-skipped") skipped.push(event.reason.message);
         showCreateEvent(event, progress);
       },
+    }).catch((error: unknown) => {
+      // An outcome rather than a failure: a copy is whole without an index, and why there is none is a result too.
+      if (error instanceof SociIndexError && error.code === "ERR_SOCI_NOTHING_TO_INDEX") return error;
+      throw error;
     });
     const tag = destination === undefined ? undefined : tagFor(destination, source);
     // Last: whoever pulls the tag finds image and index whole.
-    if (tag !== undefined) await to.store.tag(tag, result.image, { signal: io.signal });
-    for (const { layers } of result.indexes)
+    if (copied !== undefined && tag !== undefined) await to.store.tag(tag, copied, { signal: io.signal });
+    if (made instanceof SociIndexError) {
+      progress.close();
+      if (!quiet && !json) await io.stdout.write(textOf(skipped));
+      throw made;
+    }
+    for (const { layers } of made.indexes)
       for (const { layer, warnings } of layers)
         for (const { message } of warnings) progress.note(`layer ${layer.digest}: ${message}`);
     progress.close();
     await io.stdout.write(
-      json ? `${JSON.stringify(resultJson(result, to.text), undefined, 2)}\n` : resultLines(result, quiet),
+      json
+        ? `${JSON.stringify(resultJson(made, to.text), undefined, 2)}\n`
+        : textOf(resultLines(made, quiet ? undefined : skipped)),
     );
-  } catch (error) {
-    progress.close();
-    // Why nothing was indexed is a result too.
-    if ((error as { readonly code?: unknown } | null)?.code === "ERR_SOCI_NOTHING_TO_INDEX" && !quiet && !json)
-      await io.stdout.write(skipped.map((line) => `${printable(line)}\n`).join(""));
-    throw error;
   } finally {
     progress.close();
     await opener.close();
@@ -91,7 +98,7 @@ function tagFor(destination: Location, source: Location): string | undefined {
   return tagOf(destination) ?? tagOf(source);
 }
 
-/** Copies the image, untagged yet. Resolves to the digest that names it on both sides. */
+/** Copies the image, untagged yet. Resolves to what names it on both sides. */
 async function copyTo(
   from: OpenImage,
   source: Location,
@@ -99,13 +106,12 @@ async function copyTo(
   destination: Location,
   progress: Progress,
   io: CliIo,
-): Promise<string> {
-  if (isSameStore(source, destination)) return (await from.store.resolve(from.target, { signal: io.signal })).digest;
-  const copied = await copyImage(from.store, to.store, from.target, {
+): Promise<Descriptor> {
+  if (isSameStore(source, destination)) return from.store.resolve(from.target, { signal: io.signal });
+  return copyImage(from.store, to.store, from.target, {
     signal: io.signal,
     onEvent: (event) => showCopyEvent(event, progress),
   });
-  return copied.digest;
 }
 
 function createOptions(invocation: Invocation, io: CliIo): CreateOptions {
@@ -164,12 +170,17 @@ function showCreateEvent(event: CreateEvent, progress: Progress): void {
   }
 }
 
-/** The reference's lines, layers in the image's order, and the digest of each index. */
-function resultLines(result: CreateResult, quiet: boolean): string {
-  const lines = result.indexes.flatMap(({ layers, index }) => [
-    ...(quiet ? [] : layers.map(describeOutcome)),
-    index.digest,
-  ]);
+/**
+ * The reference's lines, layers in the image's order, and the digest of each index. `skipped`: what was said of layers,
+ * those of platforms that got no index among them; without it, the digests alone.
+ */
+function resultLines(result: CreateResult, skipped: readonly string[] | undefined): readonly string[] {
+  if (skipped === undefined) return result.indexes.map(({ index }) => index.digest);
+  const lines = result.indexes.flatMap(({ layers, index }) => [...layers.map(describeOutcome), index.digest]);
+  return [...skipped.filter((line) => !lines.includes(line)), ...lines];
+}
+
+function textOf(lines: readonly string[]): string {
   return lines.map((line) => `${printable(line)}\n`).join("");
 }
 

@@ -47,9 +47,17 @@ function outputOf(stream: WriteStream, { rejects }: { readonly rejects: boolean 
     },
     write: (chunk) =>
       new Promise((resolve, reject) => {
-        stream.write(chunk, (error) => (error && rejects ? reject(error) : resolve()));
+        stream.write(chunk, (error) => {
+          if (error && rejects) reject(brokenPipe(error));
+          else resolve();
+        });
       }),
   };
+}
+
+/** The writes after one that met EPIPE fail as writes to a destroyed stream: the same thing. */
+function brokenPipe(error: NodeJS.ErrnoException): Error {
+  return error.code === "ERR_STREAM_DESTROYED" ? Object.assign(error, { code: "EPIPE" }) : error;
 }
 
 /** https://go.dev/doc/install/source#environment */
