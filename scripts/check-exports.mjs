@@ -27,7 +27,7 @@ expectSame(
     .toSorted(),
 );
 
-for (const [name, { folder }] of Object.entries(PACKAGES)) {
+for (const { folder } of Object.values(PACKAGES)) {
   const npm = read(`${folder}/package.json`);
   const deno = read(`${folder}/deno.json`);
   const where = `${folder}/deno.json`;

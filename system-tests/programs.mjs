@@ -63,21 +63,22 @@ export async function output(command, args, options) {
 export async function startServer(command, args, port, env = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
-  let ended;
+  /** @type {{ how?: string }} */
+  const end = {};
   child.stdout.on("data", (chunk) => (log += chunk));
   child.stderr.on("data", (chunk) => (log += chunk));
-  child.on("error", (error) => (ended = error.message));
-  child.on("exit", (code, signal) => (ended = `ended with ${code ?? signal}`));
+  child.on("error", (error) => (end.how = error.message));
+  child.on("exit", (code, signal) => (end.how = `ended with ${code ?? signal}`));
   const deadline = performance.now() + 20_000;
   while (!(await accepts(port))) {
-    if (ended !== undefined) throw new Error(`${command} ${ended}: ${log}`);
+    if (end.how !== undefined) throw new Error(`${command} ${end.how}: ${log}`);
     if (performance.now() > deadline) throw new Error(`${command} does not listen on ${port}: ${log}`);
     await delay(50);
   }
   return {
     log: () => log,
     async stop() {
-      if (ended !== undefined) return;
+      if (end.how !== undefined) return;
       const gone = new Promise((done) => child.once("exit", done));
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), 3000);
