@@ -15,6 +15,7 @@ export {
 export type {
   CreateEvent,
   IndexPushedEvent,
+  LayerEvent,
   LayerIndexedEvent,
   LayerProgressEvent,
   LayerSkippedEvent,

@@ -1,7 +1,8 @@
 import type { Descriptor, Digest, Platform, ProgressEvent } from "@socikit/oci";
 import type { LayerSkip } from "./layer-choice.ts";
 
-interface LayerEvent<T extends string> extends ProgressEvent {
+/** What every event about one layer says. */
+export interface LayerEvent<T extends string> extends ProgressEvent {
   readonly type: T;
   /** Digest of the layer. */
   readonly layer: Digest;
