@@ -1,5 +1,5 @@
-// The distribution-spec conformance suite against our registry server: the in-memory store behind a socket, as `socikit serve`
-// has it. Runs on the built packages. The suite's binary is $CONFORMANCE_BIN, or `conformance` of the PATH:
+// The distribution-spec conformance suite against `socikit serve`, and against its request handler with a setting that the command does not have.
+// Runs on the built packages. The suite's binary is $CONFORMANCE_BIN, or `conformance` of the PATH:
 //   go install github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111
 // Twice: with the suite's own settings, and with everything switched on that it leaves off. Ends with 1 unless nothing failed
 // and no test of pull, push, tags and referrers was skipped.
@@ -10,16 +10,17 @@ import { join } from "node:path";
 import { createMemoryStore } from "@socikit/registry";
 import { createRegistryHandler } from "@socikit/registry/server";
 import { serveRegistry } from "@socikit/registry/node";
+import { freePort, startServer } from "./programs.mjs";
+import { SOCIKIT } from "./socikit.mjs";
 
 const binary = process.env.CONFORMANCE_BIN ?? "conformance";
 
 const runs = [
   // Cancelled uploads and tag parameters are what the suite leaves off here.
-  { name: "as the suite has it", options: {}, env: {}, accepted: ["Pass", "Disabled"] },
+  { name: "socikit serve, as the suite has it", start: startCommand, env: {}, accepted: ["Pass", "Disabled"] },
   {
-    name: "everything on",
-    // Sparse manifests are what this server refuses unless it is told not to.
-    options: { missingBlobs: "accept" },
+    name: "the handler, everything on",
+    start: startHandler,
     env: {
       OCI_API_BLOBS_DIGEST_HEADER: "true",
       OCI_API_BLOBS_UPLOAD_CANCEL: "true",
@@ -33,10 +34,7 @@ const runs = [
 
 let failed = false;
 for (const run of runs) {
-  const faults = [];
-  const registry = await serveRegistry(
-    createRegistryHandler(createMemoryStore(), { ...run.options, onError: (error) => faults.push(error) }),
-  );
+  const registry = await run.start();
   const results = await mkdtemp(join(tmpdir(), "socikit-conformance-"));
   try {
     const env = {
@@ -58,8 +56,14 @@ for (const run of runs) {
         `${counts.disabled} disabled of ${counts.total}; ${statuses.length} groups, ${notPassed.length} not passed`,
     );
     for (const { group, status } of notPassed) console.log(`  ${status}: ${group}`);
-    for (const fault of faults) console.log("  fault of the server:", fault);
-    if (counts.failed > 0 || counts.skipped > 0 || counts.passed < 100 || notPassed.length > 0 || faults.length > 0) {
+    for (const fault of registry.faults) console.log("  fault of the server:", fault);
+    if (
+      counts.failed > 0 ||
+      counts.skipped > 0 ||
+      counts.passed < 100 ||
+      notPassed.length > 0 ||
+      registry.faults.length > 0
+    ) {
       failed = true;
       console.log(output);
     }
@@ -69,6 +73,25 @@ for (const run of runs) {
   }
 }
 process.exitCode = failed ? 1 : 0;
+
+/** The command as a user starts it: an empty registry in memory. */
+async function startCommand() {
+  const port = await freePort();
+  const args = [SOCIKIT, "serve", "--listen", `127.0.0.1:${port}`, "--quiet"];
+  const server = await startServer(process.execPath, args, port);
+  return { host: `127.0.0.1:${port}`, faults: [], close: () => server.stop() };
+}
+
+/** The same handler in this process. Sparse manifests are what it refuses unless it is told not to. */
+async function startHandler() {
+  const faults = [];
+  const handler = createRegistryHandler(createMemoryStore(), {
+    missingBlobs: "accept",
+    onError: (error) => faults.push(error),
+  });
+  const server = await serveRegistry(handler);
+  return { host: server.host, faults, close: () => server.close() };
+}
 
 function outputOf(command, env) {
   return new Promise((resolve, reject) => {
