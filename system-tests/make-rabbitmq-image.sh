@@ -32,7 +32,7 @@ install_packages() {
   cp /etc/resolv.conf "$rootfs/etc/resolv.conf"
   mount --bind /dev "$rootfs/dev"
   mount -t proc proc "$rootfs/proc"
-  local apt=(env DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$rootfs" apt-get -qq)
+  local apt=(env DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$rootfs" apt-get -qq -o Acquire::Retries=3)
   "${apt[@]}" update
   "${apt[@]}" install -y --no-install-recommends "$@"
   "${apt[@]}" clean
@@ -56,7 +56,7 @@ edit_and_delete() {
 }
 
 rm -rf "$layout"
-mmdebstrap --quiet --variant=minbase bookworm "$work/base.tar"
+mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Retries "3"' bookworm "$work/base.tar"
 umoci init --layout "$layout"
 umoci new --image "$layout:rabbitmq"
 umoci raw add-layer --image "$layout:rabbitmq" "$work/base.tar"

@@ -1,13 +1,6 @@
 . .ci/lib.sh
-# What the system tests talk to and nobody here wrote. apt-get may be in use by an upgrade of the machine itself: wait for it.
-missing=()
-for package in docker-registry skopeo umoci mmdebstrap openssl; do
-  if ! command -v "$package" >/dev/null; then missing+=("$package"); fi
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  apt-get -o DPkg::Lock::Timeout=180 update -q
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 install -q -y --no-install-recommends "${missing[@]}"
-fi
+# What the system tests talk to and nobody here wrote.
+install_debian docker-registry skopeo umoci mmdebstrap openssl curl
 
 mkdir -p "$go_bin"
 install_go() {
