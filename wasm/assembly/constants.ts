@@ -63,6 +63,8 @@ export const NEED_OUTPUT: i32 = 1;
 export const BLOCK: i32 = 2;
 /** The input ended after a member's trailer. */
 export const DONE: i32 = 3;
+/** Behind a member's header, where members are reported. */
+export const MEMBER: i32 = 4;
 
 export const TRUNCATED: i32 = -1;
 export const TRAILING_BYTES: i32 = -2;

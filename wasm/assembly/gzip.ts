@@ -2,17 +2,18 @@
  * Members: header, blocks, trailer, one after the other. https://www.rfc-editor.org/rfc/rfc1952#section-2.2
  *
  * `advance` goes through the phases below; each takes what it needs from the input when it is all there, or, where a
- * length is not bounded (extra field, name, comment), whatever there is. Nothing of a header is kept but its CRC.
+ * length is not bounded (extra field, name, comment), whatever there is. Nothing of a header is kept but its CRC and two lengths.
  *
- *   AT_START → AT_EXTRA_LENGTH → IN_EXTRA → IN_NAME → IN_COMMENT → AT_HEADER_CRC → IN_BLOCKS → AT_TRAILER → AT_START
- *       └──────────────────────── zlib ──────────────────────────────────────────↗
+ *   AT_START → AT_EXTRA_LENGTH → IN_EXTRA → IN_NAME → IN_COMMENT → AT_HEADER_CRC → AT_BODY → AT_FIRST_BLOCK
+ *    ↑  └──────────────────────── zlib ──────────────────────────────────────────↗               │
+ *    └──────────────────────────────────────────────────── AT_TRAILER ← IN_BLOCKS ←──────────────┘
  *
  * The bit buffer is empty in all phases but IN_BLOCKS: `Bits.next` is the read position.
  */
 import {
   BAD_ADLER, BAD_CRC, BAD_FLAGS, BAD_HEADER_CRC, BAD_MAGIC, BAD_METHOD, BAD_SIZE, BAD_ZLIB_HEADER, BLOCK, DONE,
   FLAG_COMMENT, FLAG_EXTRA, FLAG_HEADER_CRC, FLAG_NAME, FLAGS_RESERVED, GZIP_FIXED_HEADER, GZIP_MAGIC, GZIP_TRAILER,
-  METHOD_DEFLATE, NEED_INPUT, NEED_OUTPUT, TRAILING_BYTES, TRUNCATED, ZLIB_DICTIONARY, ZLIB_FLAG_DICTIONARY,
+  MEMBER, METHOD_DEFLATE, NEED_INPUT, NEED_OUTPUT, TRAILING_BYTES, TRUNCATED, ZLIB_DICTIONARY, ZLIB_FLAG_DICTIONARY,
   ZLIB_HEADER, ZLIB_MAX_WINDOW_LOG, ZLIB_TRAILER,
 } from "./constants";
 import { adler32 } from "./adler32";
@@ -27,20 +28,28 @@ const IN_EXTRA: i32 = 2;
 const IN_NAME: i32 = 3;
 const IN_COMMENT: i32 = 4;
 const AT_HEADER_CRC: i32 = 5;
-const IN_BLOCKS: i32 = 6;
-const AT_TRAILER: i32 = 7;
+const AT_BODY: i32 = 6;
+const AT_FIRST_BLOCK: i32 = 7;
+const IN_BLOCKS: i32 = 8;
+const AT_TRAILER: i32 = 9;
 
 /** What a member's trailer says about its output. UNKNOWN: decoding began inside the member. */
 const UNKNOWN: i32 = 0;
 const GZIP: i32 = 1;
-const ZLIB: i32 = 2;
+export const ZLIB: i32 = 2;
 
-class Member {
+export class Member {
   static phase: i32 = AT_START;
   static format: i32 = UNKNOWN;
   /** Whether any member came before: what cannot be a header is then bytes behind the end. */
   static isLater: bool = false;
   static acceptsZlib: bool = false;
+  /** Whether `advance` answers MEMBER after each header. */
+  static isReported: bool = false;
+  /** Bytes of the header, and of the longer one of its two texts, without NUL. They are not bounded. */
+  static headerLength: u64 = 0;
+  static textLength: u64 = 0;
+  static longestText: u64 = 0;
   static flags: u32 = 0;
   static extraLeft: usize = 0;
   static headerCrc: u32 = 0;
@@ -51,8 +60,9 @@ class Member {
 }
 
 /** The next byte is the first of a member. */
-export function startMembers(acceptsZlib: bool): void {
+export function startMembers(acceptsZlib: bool, isReported: bool): void {
   Member.phase = AT_START;
+  Member.isReported = isReported;
   Member.format = UNKNOWN;
   Member.isLater = false;
   Member.acceptsZlib = acceptsZlib;
@@ -61,6 +71,7 @@ export function startMembers(acceptsZlib: bool): void {
 /** The next bit begins a block inside a member, whose trailer is skipped; later members are checked. */
 export function startInMember(acceptsZlib: bool): void {
   Member.phase = IN_BLOCKS;
+  Member.isReported = false;
   Member.format = UNKNOWN;
   Member.isLater = true;
   Member.acceptsZlib = acceptsZlib;
@@ -103,19 +114,22 @@ export function advance(inputEnd: usize, isFinal: bool, outputEnd: usize, report
       if (status != DONE) return status;
       Member.phase = AT_START;
       Member.isLater = true;
+    } else if (Member.phase == AT_BODY) {
+      Member.phase = AT_FIRST_BLOCK;
+      if (Member.isReported) return MEMBER;
+    } else if (Member.phase == AT_FIRST_BLOCK) {
+      Member.phase = IN_BLOCKS;
+      startBlocks();
+      Member.check = Member.format == ZLIB ? 1 : 0;
+      Member.size = 0;
+      Member.checkedTo = Output.next;
+      Output.low = Output.next;
+      if (Output.next >= reportFrom) return BLOCK;
     } else {
       if (Member.phase == AT_START && isFinal && Member.isLater && Bits.next == inputEnd) return DONE;
       status = readHeader(inputEnd, isFinal);
       if (status == NEED_INPUT) return isFinal ? TRUNCATED : NEED_INPUT;
       if (status != DONE) return status;
-      if (Member.phase == IN_BLOCKS) {
-        startBlocks();
-        Member.check = Member.format == ZLIB ? 1 : 0;
-        Member.size = 0;
-        Member.checkedTo = Output.next;
-        Output.low = Output.next;
-        if (Output.next >= reportFrom) return BLOCK;
-      }
     }
   }
 }
@@ -156,9 +170,9 @@ function readHeader(inputEnd: usize, isFinal: bool): i32 {
       if (Member.flags & FLAG_HEADER_CRC) {
         if (available < 2) return NEED_INPUT;
         if (load<u16>(Bits.next) != (Member.headerCrc & 0xffff)) return BAD_HEADER_CRC;
-        Bits.next += 2;
+        takeHeader(2);
       }
-      Member.phase = IN_BLOCKS;
+      Member.phase = AT_BODY;
       return DONE;
   }
 }
@@ -176,6 +190,9 @@ function readFixedHeader(available: usize, isFinal: bool): i32 {
     Member.flags = load<u8>(Bits.next, 3);
     if (Member.flags & FLAGS_RESERVED) return BAD_FLAGS;
     Member.headerCrc = 0;
+    Member.headerLength = 0;
+    Member.longestText = 0;
+    Member.textLength = 0;
     takeHeader(GZIP_FIXED_HEADER);
     Member.format = GZIP;
     Member.phase = AT_EXTRA_LENGTH;
@@ -192,8 +209,10 @@ function readFixedHeader(available: usize, isFinal: bool): i32 {
   if (flags & ZLIB_FLAG_DICTIONARY) return ZLIB_DICTIONARY;
   // A declared window below 32 KiB is not enforced: zlib does not either.
   Bits.next += ZLIB_HEADER;
+  Member.headerLength = ZLIB_HEADER;
+  Member.longestText = 0;
   Member.format = ZLIB;
-  Member.phase = IN_BLOCKS;
+  Member.phase = AT_BODY;
   return DONE;
 }
 
@@ -201,6 +220,7 @@ function readFixedHeader(available: usize, isFinal: bool): i32 {
 function takeHeader(length: usize): void {
   if (Member.flags & FLAG_HEADER_CRC) Member.headerCrc = crc32(Member.headerCrc, Bits.next, length);
   Bits.next += length;
+  Member.headerLength += length;
 }
 
 /** Moves on past a NUL; false if there is none yet. */
@@ -209,10 +229,13 @@ function takeString(available: usize): bool {
   while (length < available) {
     if (load<u8>(Bits.next + length++) == 0) {
       takeHeader(length);
+      Member.longestText = max(Member.longestText, Member.textLength + length - 1);
+      Member.textLength = 0;
       return true;
     }
   }
   takeHeader(length);
+  Member.textLength += length;
   return false;
 }
 

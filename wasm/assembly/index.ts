@@ -7,13 +7,14 @@
  *     NEED_INPUT   moveInput(), append input
  *     NEED_OUTPUT  take the output, moveOutput()
  *     BLOCK        inputNext(), outputNext(), pendingBits() are the boundary
+ *     MEMBER       inputNext() is the header's end; headerLength(), longestText(), isZlib() tell of it
  *
  * Numbers that can exceed 32 bits (offsets in streams) are the host's: here are addresses only.
  */
 import { HISTORY, INPUT, INPUT_LOOK_BACK, OUTPUT } from "./memory";
 import { RETAINED, Bits, startBits } from "./bits";
 import { initializeCrc32 } from "./crc32";
-import { advance, resetCheckedTo, startInMember, startMembers, updateCheck } from "./gzip";
+import { Member, ZLIB, advance, resetCheckedTo, startInMember, startMembers, updateCheck } from "./gzip";
 import { Output, slideOutput } from "./output";
 import { initializeSymbols } from "./symbols";
 import { initializeTables } from "./tables";
@@ -35,10 +36,10 @@ function start(): void {
 }
 
 /** Begins at a member's first byte, with 32768 zeros as history. */
-export function startStream(acceptsZlib: bool): void {
+export function startStream(acceptsZlib: bool, reportsMembers: bool): void {
   start();
   startBits(INPUT, 0, 0);
-  startMembers(acceptsZlib);
+  startMembers(acceptsZlib, reportsMembers);
 }
 
 /**
@@ -70,6 +71,21 @@ export function inputNext(): usize {
 /** The bits (0–7) of the byte before that are not used. */
 export function pendingBits(): u32 {
   return (((Bits.count & 63) - RETAINED) & 7) as u32;
+}
+
+/** Of the last member's header, in bytes; exact up to 2^53. */
+export function headerLength(): f64 {
+  return Member.headerLength as f64;
+}
+
+/** Of the last member's name and comment, the longer one's bytes without NUL. */
+export function longestText(): f64 {
+  return Member.longestText as f64;
+}
+
+/** Whether the last member is zlib's, not gzip. */
+export function isZlib(): bool {
+  return Member.format == ZLIB;
 }
 
 export function outputNext(): usize {

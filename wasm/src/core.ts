@@ -11,11 +11,14 @@ interface Exports {
   readonly OUTPUT_CAPACITY: WebAssembly.Global;
   readonly OUTPUT_SLACK: WebAssembly.Global;
   initialize(): void;
-  startStream(acceptsZlib: number): void;
+  startStream(acceptsZlib: number, reportsMembers: number): void;
   startSpan(windowLength: number, bits: number, bitCount: number): void;
   run(inputEnd: number, isFinal: number, outputEnd: number, reportFrom: number): number;
   inputNext(): number;
   pendingBits(): number;
+  headerLength(): number;
+  longestText(): number;
+  isZlib(): number;
   outputNext(): number;
   moveInput(inputEnd: number): number;
   moveOutput(): void;
@@ -29,6 +32,8 @@ export const NEED_OUTPUT = 1;
 export const BLOCK = 2;
 /** The input ended behind a member. */
 export const DONE = 3;
+/** The input is behind a member's header. Only where members are reported. */
+export const MEMBER = 4;
 
 /** How far back DEFLATE reaches, and the size of a checkpoint's window, in bytes. */
 export const WINDOW_SIZE = 32768;
@@ -103,9 +108,9 @@ export class Core {
     return this.#hasTrapped;
   }
 
-  /** Begins a stream of members. */
-  startStream(acceptsZlib: boolean): void {
-    this.#exports.startStream(acceptsZlib ? 1 : 0);
+  /** Begins a stream of members. @param reportsMembers Whether {@linkcode run} answers MEMBER after each header. */
+  startStream(acceptsZlib: boolean, reportsMembers: boolean): void {
+    this.#exports.startStream(acceptsZlib ? 1 : 0, reportsMembers ? 1 : 0);
     this.#startInput(0);
   }
 
@@ -188,6 +193,21 @@ export class Core {
     return this.#exports.pendingBits();
   }
 
+  /** Of the last member's header, in bytes. After MEMBER. */
+  get headerLength(): number {
+    return this.#exports.headerLength();
+  }
+
+  /** Bytes of the last member's name or comment, whichever is longer, without NUL. After MEMBER. */
+  get longestText(): number {
+    return this.#exports.longestText();
+  }
+
+  /** Whether the last member is zlib's, not gzip. After MEMBER. */
+  get isZlib(): boolean {
+    return this.#exports.isZlib() !== 0;
+  }
+
   /** Address behind the last byte of output. */
   get outputEnd(): number {
     return this.#exports.outputNext();
@@ -214,6 +234,9 @@ const EXPORTS: readonly (keyof Exports)[] = [
   "run",
   "inputNext",
   "pendingBits",
+  "headerLength",
+  "longestText",
+  "isZlib",
   "outputNext",
   "moveInput",
   "moveOutput",

@@ -1,7 +1,7 @@
 import { buffer } from "node:stream/consumers";
 import { constants, createDeflateRaw, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { BlockBoundary, GzipScan } from "./gzip-scan.ts";
+import type { BlockBoundary, GzipScan, MemberStart } from "./gzip-scan.ts";
 import { compileOwnModule, createInflate, loadInflate } from "./load-inflate.ts";
 import { BitWriter } from "./testing/bit-writer.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
@@ -168,6 +168,73 @@ describe("members", () => {
     const expected = concat(new Uint8Array(32768 - text.length), text);
     expectBytes(windows[1]!, expected);
     expectBytes(windows[2]!, expected);
+  });
+
+  test("member() is called for each member, whatever nextBlock() says", () => {
+    const long = "x".repeat(20_000);
+    const fields = [{}, { name: long, comment: "c" }, { extra, headerCrc: true }, { name: "n", comment: long + long }];
+    const parts = [
+      ...fields.map((own) => compressedMember(text, own)),
+      new Uint8Array(deflateSync(text)),
+      compressedMember(empty, { comment: "c".repeat(511) }),
+    ];
+    const expected: MemberStart[] = [];
+    let [compressed, uncompressed] = [0, 0];
+    for (const [i, part] of parts.entries()) {
+      const header = i === 4 ? 2 : gzipHeader(i === 5 ? { comment: "c".repeat(511) } : fields[i]).length;
+      expected.push({
+        format: i === 4 ? "zlib" : "gzip",
+        compressed,
+        headerEnd: compressed + header,
+        uncompressed,
+        longestText: [0, 20_000, 0, 40_000, 0, 511][i] as number,
+      });
+      compressed += part.length;
+      uncompressed += i === 5 ? 0 : text.length;
+    }
+    const bytes = concat(...parts);
+    for (const [decoder, chunkSize, nextBlock] of [
+      [inflate, 1, Infinity],
+      [inflate, bytes.length, Infinity],
+      [cramped, 13, 0],
+      [cramped, bytes.length, 2 * text.length],
+    ] as const) {
+      const members: MemberStart[] = [];
+      const boundaries: BlockBoundary[] = [];
+      const scan = decoder.scanGzip(
+        {
+          nextBlock: () => nextBlock,
+          block: (boundary) => void boundaries.push(boundary),
+          member(member) {
+            members.push(member);
+            if (nextBlock === 0 && boundaries.length > 0)
+              expect(boundaries.at(-1)?.compressed).toBeLessThan(member.compressed);
+          },
+        },
+        { zlibMembers: true },
+      );
+      for (let at = 0; at < bytes.length; at += chunkSize) scan.push(bytes.subarray(at, at + chunkSize));
+      scan.finish();
+      expect(members).toEqual(expected);
+      if (nextBlock === 0)
+        expect(boundaries.map((boundary) => boundary.compressed)).toEqual(
+          expect.arrayContaining(expected.map(({ headerEnd }) => headerEnd)),
+        );
+    }
+  });
+
+  test("member() may close the scan", () => {
+    const calls: string[] = [];
+    const scan = inflate.scanGzip({
+      member() {
+        calls.push("member");
+        scan.close();
+      },
+      block: () => void calls.push("block"),
+      output: () => void calls.push("output"),
+    });
+    scan.push(member);
+    expect(calls).toEqual(["member"]);
   });
 
   test("a distance may not reach into the member before", () => {

@@ -1,4 +1,4 @@
-import { BLOCK, type Core, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
+import { BLOCK, type Core, MEMBER, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
 
 /** A place between two blocks of a compressed stream, where decoding can begin. */
@@ -9,6 +9,19 @@ export interface BlockBoundary {
   readonly uncompressed: number;
   /** Bits (0–7), the high ones of the byte at `compressed - 1`, that belong to the next block. */
   readonly bits: number;
+}
+
+/** The start of a member: what its header is, and what readers stricter than zlib may find wrong with it. */
+export interface MemberStart {
+  readonly format: "gzip" | "zlib";
+  /** Offset of the header's first byte in the compressed stream. */
+  readonly compressed: number;
+  /** Offset behind the header. */
+  readonly headerEnd: number;
+  /** Bytes of output before the member, over all members. */
+  readonly uncompressed: number;
+  /** Bytes of the name or the comment, whichever is longer, without NUL; 0 without any. Go's reader accepts 511. */
+  readonly longestText: number;
 }
 
 /** What a scan is told, in the order of the stream: all output before a boundary comes before the boundary. */
@@ -32,6 +45,8 @@ export interface GzipSink {
    * it, all are.
    */
   nextBlock?(): number;
+  /** A member's header was read, of whatever offset: after all output before it, and before the boundary behind it. */
+  member?(member: MemberStart): void;
 }
 
 /** Options of a scan. */
@@ -79,7 +94,7 @@ class PooledGzipScan implements GzipScan {
     this.#pool = pool;
     this.#sink = sink;
     this.#core = pool.take();
-    this.#core.startStream(options.zlibMembers ?? false);
+    this.#core.startStream(options.zlibMembers ?? false, sink.member !== undefined);
     this.#delivered = this.#core.output;
   }
 
@@ -150,6 +165,8 @@ class PooledGzipScan implements GzipScan {
         this.#delivered = core.output;
       } else if (status === BLOCK) {
         this.#reportBlock(core);
+      } else if (status === MEMBER) {
+        this.#reportMember(core);
       } else {
         return;
       }
@@ -163,6 +180,18 @@ class PooledGzipScan implements GzipScan {
     this.#sink.block?.({ compressed: core.compressed, uncompressed: this.#uncompressed, bits: core.pendingBits }, () =>
       core.memory.slice(end - WINDOW_SIZE, end),
     );
+  }
+
+  #reportMember(core: Core): void {
+    if (this.#core !== core) return;
+    const headerEnd = core.compressed;
+    this.#sink.member?.({
+      format: core.isZlib ? "zlib" : "gzip",
+      compressed: headerEnd - core.headerLength,
+      headerEnd,
+      uncompressed: this.#uncompressed,
+      longestText: core.longestText,
+    });
   }
 
   #deliver(core: Core): void {

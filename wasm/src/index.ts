@@ -7,6 +7,12 @@
  * @module
  */
 export { INFLATE_ERROR_CODES, InflateError, type InflateErrorCode } from "./errors.ts";
-export { type BlockBoundary, type GzipScan, type GzipScanOptions, type GzipSink } from "./gzip-scan.ts";
+export {
+  type BlockBoundary,
+  type GzipScan,
+  type GzipScanOptions,
+  type GzipSink,
+  type MemberStart,
+} from "./gzip-scan.ts";
 export { type Inflate, loadInflate, type LoadOptions } from "./load-inflate.ts";
 export { type SpanDecoder, type Start } from "./span-decoder.ts";
