@@ -204,6 +204,30 @@ describe("buildZtoc() refuses, in the reference's words,", () => {
       "ERR_ZTOC_GZIP_MEMBER_UNREADABLE",
       "gzip: invalid header",
     ],
+    [
+      "a zlib stream behind a member, where the archive goes on",
+      concat(gzipSync(archive.subarray(0, 200_000)), zlibSync(archive.subarray(200_000))),
+      "ERR_ZTOC_GZIP_MEMBER_UNREADABLE",
+      "error while reading tar header: gzip: invalid header",
+    ],
+    [
+      "an empty zlib stream behind a member, where the archive goes on",
+      concat(gzipSync(archive.subarray(0, 200_000)), zlibSync(new Uint8Array(0))),
+      "ERR_ZTOC_GZIP_MEMBER_UNREADABLE",
+      "error while reading tar header: unexpected EOF",
+    ],
+    [
+      "a later name of 512 bytes, before what is wrong with the tar",
+      concat(gzipSync(archive.subarray(0, 512)), gzipSync(tarHeader({ checksum: "0" }), { filename: "n".repeat(512) })),
+      "ERR_ZTOC_GZIP_MEMBER_UNREADABLE",
+      "error while reading tar header: gzip: invalid header",
+    ],
+    [
+      "what is wrong with the tar, before a later zlib stream",
+      concat(badTar, zlibSync(archive)),
+      "ERR_ZTOC_TAR_HEADER",
+      "archive/tar: invalid tar header",
+    ],
     ["a bad tar", badTar, "ERR_ZTOC_TAR_HEADER", "error while reading tar header: archive/tar: invalid tar header"],
     [
       "a bad tar, after what is wrong with the gzip stream",
@@ -221,6 +245,11 @@ describe("buildZtoc() refuses, in the reference's words,", () => {
 
   test("nothing about bytes after the end of the archive", async () => {
     const bytes = gzipSync(concat(tarEntry({}), tarEnd(), latin1("no tar at all".repeat(100))));
+    expect((await build(bytes)).ztoc.uncompressedArchiveSize).toBe(1536);
+  });
+
+  test("nothing about zlib streams behind the end of the archive", async () => {
+    const bytes = concat(gzipSync(concat(tarEntry({}), tarEnd())), zlibSync(latin1("anything")));
     expect((await build(bytes)).ztoc.uncompressedArchiveSize).toBe(1536);
   });
 

@@ -1,4 +1,4 @@
-import type { BlockBoundary, GzipScan, Inflate } from "@socikit/inflate";
+import type { BlockBoundary, GzipScan, Inflate, MemberStart } from "@socikit/inflate";
 import { ZtocError, type ZtocErrorCode } from "./errors.ts";
 import type { CompressionAlgorithm } from "./ztoc.ts";
 
@@ -23,6 +23,8 @@ export interface LayerConsumer {
   block?(boundary: BlockBoundary, window: () => Uint8Array): void;
   /** Least uncompressed offset at which boundaries are wanted; asked again after each. All are, where it is left out. */
   nextBlock?(): number;
+  /** A member of a gzip layer begins: after all output before it, and before the block boundary behind its header. */
+  member?(member: MemberStart): void;
   /** The layer has ended, and its compression is sound. */
   end?(): void;
 }
@@ -109,6 +111,9 @@ function gzipSink(consumers: readonly LayerConsumer[]): Parameters<Inflate["scan
     block(boundary, window) {
       for (const consumer of receivers)
         if (boundary.uncompressed >= wanted(consumer)) consumer.block?.(boundary, window);
+    },
+    member(member) {
+      for (const consumer of consumers) consumer.member?.(member);
     },
     nextBlock: () => receivers.reduce((least, consumer) => Math.min(least, wanted(consumer)), Infinity),
   };

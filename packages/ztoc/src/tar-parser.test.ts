@@ -549,18 +549,27 @@ describe("TarParser", () => {
   });
 
   test("looks at nothing after an interruption, which is no error once the archive has ended", () => {
-    const fault = new ZtocError("ERR_ZTOC_GZIP_MEMBER_UNREADABLE", "x");
     const ended = new TarParser(() => {});
     ended.push(archive);
-    ended.interrupt(fault);
-    expect(ended.error).toBeUndefined();
+    expect(ended.interrupt(true)).toBe(false);
     const open = new TarParser(() => {});
     open.push(archive.subarray(0, 600));
-    open.interrupt(fault);
+    expect(open.interrupt(false)).toBe(true);
     open.push(archive.subarray(600));
     open.finish();
-    expect(open.error).toBe(fault);
-    expect(open.position).toBe(600);
+    expect([open.error, open.position]).toEqual([undefined, 600]);
+  });
+
+  test.each([
+    ["comes with the record's last byte", 517, true, true],
+    ["comes when more is asked for", 517, false, false],
+    ["comes after the record", 600, true, false],
+  ])("takes an interruption for the error of a malformed record where it %s", (_, length, hasComeBefore, isError) => {
+    const parser = new TarParser(() => {});
+    parser.push(tarEntry({ typeflag: "x" }, "a b=c").subarray(0, length));
+    expect(parser.error?.code).toBe("ERR_ZTOC_TAR_HEADER");
+    if (length > 517) parser.push(new Uint8Array(1));
+    expect(parser.interrupt(hasComeBefore) && length === 517).toBe(isError);
   });
 });
 

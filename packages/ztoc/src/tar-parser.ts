@@ -70,6 +70,8 @@ export class TarParser {
   #needs = BLOCK_SIZE;
   #position = 0;
   #error: ZtocError | undefined;
+  /** Where a special record ended that was refused for what it says. */
+  #specialErrorAt: number | undefined;
 
   /** What the step collects, and how much of it is there. */
   #collected: Uint8Array;
@@ -133,11 +135,15 @@ export class TarParser {
     this.#step = "ended";
   }
 
-  /** The stream cannot go on: an error, unless the archive had ended. */
-  interrupt(error: ZtocError): void {
-    if (this.#step === "ended") return;
-    this.#error = error;
+  /**
+   * The stream cannot go on here. Returns whether that is the archive's error: it is, unless the archive had ended or had
+   * an error before. `hasComeBefore`: the reader learns of it together with the last bytes that were pushed; then it is also
+   * where these completed a special record, which Go reads to its end before it looks into it.
+   */
+  interrupt(hasComeBefore: boolean): boolean {
+    const isOpen = this.#step !== "ended" || (hasComeBefore && this.#position === this.#specialErrorAt);
     this.#step = "ended";
+    return isOpen;
   }
 
   #begin(step: Step, needs: number): void {
@@ -208,6 +214,7 @@ export class TarParser {
   }
 
   #afterSpecial(): void {
+    if (this.#filled > MAX_SPECIAL_SIZE) this.#specialErrorAt = this.#position;
     if (this.#filled > MAX_SPECIAL_SIZE)
       return this.#fail("ERR_ZTOC_TAR_RECORD_TOO_LONG", "archive/tar: header field too long");
     const payload = byteStringOf(this.#collected.subarray(0, this.#filled));
@@ -220,6 +227,7 @@ export class TarParser {
         break;
       default: {
         const records = parsePax(payload);
+        if (records === undefined || this.#header?.typeflag === "g") this.#specialErrorAt = this.#position;
         if (records === undefined) return this.#invalid("its PAX records are malformed");
         // Global headers are handed to the caller of Go's reader, who knows no such entry.
         if (this.#header?.typeflag === "g") return this.#unsupported("g");
@@ -367,11 +375,16 @@ export class TarParser {
   /** Ends with an error of the reference's wording, the place and what was found behind it. */
   #fail(code: ZtocErrorCode, reason: string, found?: string): void {
     const where = `the entry at byte ${this.#headerOffset} of the tar stream${found === undefined ? "" : `: ${found}`}`;
-    this.interrupt(new ZtocError(code, `Cannot index layer: error while reading tar header: ${reason} (${where})`));
+    this.#end(new ZtocError(code, `Cannot index layer: error while reading tar header: ${reason} (${where})`));
+  }
+
+  #end(error: ZtocError): void {
+    this.#error = error;
+    this.#step = "ended";
   }
 
   #unsupported(typeflag: string): void {
-    this.interrupt(
+    this.#end(
       new ZtocError(
         "ERR_ZTOC_TAR_ENTRY_TYPE",
         `Cannot index layer: unsupported input tar entry ${quoteRune(typeflag)} (the entry at byte ${this.#headerOffset} of the tar stream)`,

@@ -1,4 +1,4 @@
-import type { BlockBoundary } from "@socikit/inflate";
+import type { BlockBoundary, MemberStart } from "@socikit/inflate";
 import { digestOf, toDisplay, type Digest } from "@socikit/oci";
 import type { BuildWarning, BuildWarningCode } from "./build-warning.ts";
 import { CheckpointLog } from "./checkpoint-log.ts";
@@ -6,8 +6,8 @@ import { MAX_ZTOC_SIZE, readZtoc } from "./decode.ts";
 import { writeZtoc } from "./encode.ts";
 import { EntryLog } from "./entry-log.ts";
 import { ZtocError } from "./errors.ts";
-import { GzipHeaderCheck } from "./gzip-header-check.ts";
 import type { LayerConsumer } from "./layer-scan.ts";
+import { MemberCheck } from "./member-check.ts";
 import { formatModTime } from "./mod-time.ts";
 import { SpanHasher } from "./span-hasher.ts";
 import type { Int64 } from "./tar-number.ts";
@@ -63,11 +63,13 @@ export class ZtocBuilder implements LayerConsumer {
   readonly #entries: EntryLog = new EntryLog();
   readonly #spans: SpanHasher = new SpanHasher();
   readonly #checkpoints: CheckpointLog = new CheckpointLog();
-  readonly #firstHeader: GzipHeaderCheck = new GzipHeaderCheck();
+  readonly #members: MemberCheck = new MemberCheck();
   readonly #warnings: BuildWarning[] = [];
   #compressedSize = 0;
   #uncompressedSize = 0;
   #needsXattrs = false;
+  /** Whether Go's reader would come to a member that it refuses. */
+  #meetsBadMember = false;
   #hasEnded = false;
   /** Where the reference, reading the zTOC back, takes the next entry's header to begin; past an entry, it gives up. */
   #readBackOffset = 0n;
@@ -94,9 +96,7 @@ export class ZtocBuilder implements LayerConsumer {
 
   compressed(bytes: Uint8Array, at: number): void {
     this.#compressedSize = at + bytes.length;
-    if (this.#compression === "gzip") {
-      if (!this.#firstHeader.done) this.#firstHeader.push(bytes);
-    } else {
+    if (this.#compression !== "gzip") {
       const first = Math.ceil(at / this.#spanSize) * this.#spanSize;
       for (let start = first; start < this.#compressedSize; start += this.#spanSize) this.#spans.cut(start, start);
     }
@@ -106,6 +106,12 @@ export class ZtocBuilder implements LayerConsumer {
   output(bytes: Uint8Array, at: number): void {
     this.#uncompressedSize = at + bytes.length;
     this.#tar.push(bytes);
+  }
+
+  member(member: MemberStart): void {
+    const fault = this.#members.push(member);
+    // Go's gzip reader opens the first member before anything else, so its error comes before those of the tar stream.
+    if (fault !== undefined) this.#meetsBadMember = this.#tar.interrupt(fault.comesWithData);
   }
 
   /** Every boundary where there is no output yet, then the first that is more than a span size after the last one taken. */
@@ -150,7 +156,8 @@ export class ZtocBuilder implements LayerConsumer {
    */
   result(): ZtocBuild {
     if (!this.#hasEnded) throw new TypeError("Cannot build zTOC: the layer has not ended");
-    this.#checkFirstHeader();
+    const memberError = this.#meetsBadMember ? this.#members.error(this.#compressedSize) : undefined;
+    if (memberError !== undefined) throw memberError;
     if (this.#tar.error !== undefined) throw this.#tar.error;
     const spanDigests = this.#spans.finish();
     const zinfo = this.#serializedZinfo();
@@ -187,16 +194,6 @@ export class ZtocBuilder implements LayerConsumer {
       };
     const bytes = encodeTarZinfo({ version: 2, spanSize: this.#spanSize, size: this.#compressedSize });
     return { size: bytes.length, write: (target) => target.set(bytes) };
-  }
-
-  /** Go's gzip reader opens the first member before anything else, so its error comes before those of the tar stream. */
-  #checkFirstHeader(): void {
-    const { fault } = this.#firstHeader;
-    if (fault === undefined) return;
-    // A fixed header is ten bytes, which a short zlib stream has not.
-    const reason = fault === "not gzip" && this.#compressedSize < 10 ? "unexpected EOF" : "gzip: invalid header";
-    const found = fault === "not gzip" ? "it is a zlib stream" : "its name or comment is longer than 511 bytes";
-    throw new ZtocError("ERR_ZTOC_GZIP_MEMBER_UNREADABLE", `Cannot index layer: ${reason} (${found})`);
   }
 
   #addEntry(entry: TarEntry): void {
