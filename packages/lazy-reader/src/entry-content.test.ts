@@ -75,6 +75,54 @@ describe("EntryContents", () => {
     }
   });
 
+  test("gives no content, not even an empty one, where a layer ends before the header does", async () => {
+    for (const fields of [{}, { uncompressedSize: 0 }]) {
+      const short = layerOf(
+        writeTar([file]),
+        { ...entry, ...fields },
+        {
+          async *chunks({ start }) {
+            await Promise.resolve();
+            yield writeTar([file]).slice(start, start + 100);
+          },
+        },
+      );
+      await expect(short.contents.open(0).read(0, 10)).rejects.toEqual(code("ERR_LAZY_HEADER_MISMATCH"));
+    }
+  });
+
+  test.for([
+    ["near", 0],
+    ["far", 150_000],
+    ["behind the end", 200_000],
+  ] as const)("leaves nothing open where the reader of content that is %s stops", async ([, start]) => {
+    for (const mode of [0o644, 0o600]) {
+      let open = 0;
+      const tar = writeTar([{ ...file, mode }]);
+      const { contents } = layerOf(tar, entry, {
+        async *chunks(range) {
+          open++;
+          try {
+            for (let at = range.start; at < range.end; at += 300) {
+              await Promise.resolve();
+              yield tar.slice(at, Math.min(at + 300, range.end));
+            }
+          } finally {
+            open--;
+          }
+        },
+      });
+      await (async () => {
+        for await (const chunk of contents.open(0).chunks(start, start + 5000)) {
+          expect(chunk.length).toBeGreaterThan(0);
+          break;
+        }
+      })().catch((error: unknown) => expect(error).toEqual(code("ERR_LAZY_HEADER_MISMATCH")));
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      expect(open).toBe(0);
+    }
+  });
+
   test("verifies a header of several blocks", async () => {
     const pax = { path: "long/".repeat(100) + "f", "SCHILY.xattr.user.k": "v" };
     const tar = writeTar([{ ...file, pax }]);
@@ -97,6 +145,10 @@ describe("EntryContents", () => {
 
   test.for<[string, Partial<TocEntry>]>([
     ["its header behind its content", { headerOffset: 1024 }],
+    ["no header: its content begins where its header does", { headerOffset: 512 }],
+    ["no header, and no content either", { headerOffset: 512, uncompressedSize: 0 }],
+    ["no header, but content that is one", { uncompressedOffset: 0, uncompressedSize: 512 }],
+    ["a header before the layer", { headerOffset: -512 }],
     ["a negative size", { uncompressedSize: -1 }],
     ["a size past 2^53", { uncompressedSize: 2 ** 53 }],
     ["an end past the layer", { uncompressedSize: 300_000 }],

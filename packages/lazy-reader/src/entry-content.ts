@@ -60,10 +60,16 @@ export class EntryContents {
         `Cannot open "${toDisplay(meta.name)}" of layer ${this.#layer.layer.digest}: ${what}`,
       );
     if (isSparse(paxRecords)) throw refuse("it is a sparse file, whose content a table of contents cannot locate");
-    if (!(size >= 0) || !Number.isSafeInteger(start + size) || !this.#layer.contains({ start, end: start + size }))
+    if (
+      !(start >= 0 && size >= 0) ||
+      !Number.isSafeInteger(start + size) ||
+      !this.#layer.contains({ start, end: start + size })
+    )
       throw refuse(`the index says it ends at byte ${start + size}, past the end of the layer`);
     if (this.#layer.derived) return;
-    if (headerOffset > start) throw refuse("the index contradicts itself about where its header is");
+    // A tar entry has a header of at least a block. Without one there is nothing to compare with, so nothing may come out.
+    if (!(headerOffset >= 0 && headerOffset < start))
+      throw refuse(`the index says its header is at byte ${headerOffset}, and its content at ${start}`);
     if (start - headerOffset > MAX_HEADER_BYTES)
       throw refuse(`the index says its header has ${start - headerOffset} bytes, more than ${MAX_HEADER_BYTES}`);
     if (!this.#layer.contains({ start: headerOffset, end: start })) throw refuse("its header is outside the layer");
@@ -90,19 +96,24 @@ export class EntryContents {
     // The header lies before the content: one read, most often of one span, brings both.
     const until = content.start < content.end ? content.end : header.end;
     const headerBytes = new Uint8Array(header.end - header.start);
-    let position = header.start;
+    let filled = 0;
+    let before = content.start - header.end;
     for await (const chunk of this.#layer.chunks({ start: header.start, end: until }, options)) {
-      const ofHeader = Math.min(chunk.length, Math.max(0, header.end - position));
+      const ofHeader = Math.min(chunk.length, headerBytes.length - filled);
       if (ofHeader > 0) {
-        headerBytes.set(chunk.subarray(0, ofHeader), position - header.start);
-        if (position + ofHeader === header.end) this.#verify(entry, meta, headerBytes);
+        headerBytes.set(chunk.subarray(0, ofHeader), filled);
+        filled += ofHeader;
+        if (filled < headerBytes.length) continue;
+        this.#verify(entry, meta, headerBytes);
       }
-      const from = Math.max(0, content.start - position);
-      position += chunk.length;
+      // From here on the header has been compared.
+      const skipped = Math.min(chunk.length - ofHeader, before);
+      before -= skipped;
+      const from = ofHeader + skipped;
       if (from < chunk.length) yield from === 0 ? chunk : chunk.slice(from);
     }
-    // A header of no bytes is an index that contradicts itself; no tar has one.
-    if (headerBytes.length === 0) this.#verify(entry, meta, headerBytes);
+    // A layer that ends within the header has none to compare.
+    if (filled < headerBytes.length) this.#verify(entry, meta, headerBytes.subarray(0, filled));
   }
 
   /** Fetches a header and content far behind it at the same time, and lets no content out before the header has been seen. */
@@ -116,8 +127,8 @@ export class EntryContents {
     options?.signal?.throwIfAborted();
     const stop = onAbort(options?.signal, () => leaving.abort(options?.signal?.reason));
     const scoped: ReadOptions = { ...options, signal: leaving.signal };
+    const chunks = this.#layer.chunks(content, scoped)[Symbol.asyncIterator]();
     try {
-      const chunks = this.#layer.chunks(content, scoped)[Symbol.asyncIterator]();
       const first = chunks.next();
       first.catch(() => {});
       this.#verify(
@@ -129,6 +140,8 @@ export class EntryContents {
     } finally {
       stop();
       leaving.abort();
+      // Not waited for: it ends when the fetch that it may be in has taken note of the abort.
+      chunks.return?.().catch(() => {});
     }
   }
 
