@@ -20,6 +20,8 @@ export { decodeZinfo, encodeZinfo, WINDOW_SIZE, type Checkpoint, type Checkpoint
 export { decodeTarZinfo, encodeTarZinfo, type TarZinfo } from "./tar-zinfo.ts";
 export { spansOf, type Span } from "./span.ts";
 export type { Check, LayerIndex, Piece } from "./layer-index.ts";
-export { createZtocIndex, type ZtocIndex } from "./ztoc-index.ts";
+export { createZtocIndex, mostOutputOf, type ZtocIndex } from "./ztoc-index.ts";
 export { xattrsOf } from "./xattrs.ts";
+export { sparseForm } from "./sparse-map.ts";
+export { parseModTime } from "./mod-time.ts";
 export { compareTarHeader } from "./compare-tar-header.ts";

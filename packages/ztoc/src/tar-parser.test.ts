@@ -561,15 +561,14 @@ describe("TarParser", () => {
   });
 
   test.each([
-    ["comes with the record's last byte", 517, true, true],
+    ["comes with its last byte", 517, true, true],
     ["comes when more is asked for", 517, false, false],
-    ["comes after the record", 600, true, false],
+    ["comes after it", 518, true, false],
   ])("takes an interruption for the error of a malformed record where it %s", (_, length, hasComeBefore, isError) => {
     const parser = new TarParser(() => {});
     parser.push(tarEntry({ typeflag: "x" }, "a b=c").subarray(0, length));
     expect(parser.error?.code).toBe("ERR_ZTOC_TAR_HEADER");
-    if (length > 517) parser.push(new Uint8Array(1));
-    expect(parser.interrupt(hasComeBefore) && length === 517).toBe(isError);
+    expect(parser.interrupt(hasComeBefore)).toBe(isError);
   });
 });
 

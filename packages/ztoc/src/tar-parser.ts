@@ -70,8 +70,8 @@ export class TarParser {
   #needs = BLOCK_SIZE;
   #position = 0;
   #error: ZtocError | undefined;
-  /** Where a special record ended that was refused for what it says. */
-  #specialErrorAt: number | undefined;
+  /** Whether the stream so far ends with a special record that was refused for what it says. */
+  #endsWithRecord = false;
 
   /** What the step collects, and how much of it is there. */
   #collected: Uint8Array;
@@ -126,6 +126,7 @@ export class TarParser {
       this.#needs -= taken;
       while (this.#needs === 0 && !this.ended) this.#advance();
     }
+    if (at < bytes.length) this.#endsWithRecord = false;
   }
 
   /** The stream is over. An archive may end without its marker, and without the padding of its last entry. */
@@ -141,7 +142,7 @@ export class TarParser {
    * where these completed a special record, which Go reads to its end before it looks into it.
    */
   interrupt(hasComeBefore: boolean): boolean {
-    const isOpen = this.#step !== "ended" || (hasComeBefore && this.#position === this.#specialErrorAt);
+    const isOpen = this.#step !== "ended" || (hasComeBefore && this.#endsWithRecord);
     this.#step = "ended";
     return isOpen;
   }
@@ -214,7 +215,7 @@ export class TarParser {
   }
 
   #afterSpecial(): void {
-    if (this.#filled > MAX_SPECIAL_SIZE) this.#specialErrorAt = this.#position;
+    this.#endsWithRecord = this.#filled > MAX_SPECIAL_SIZE;
     if (this.#filled > MAX_SPECIAL_SIZE)
       return this.#fail("ERR_ZTOC_TAR_RECORD_TOO_LONG", "archive/tar: header field too long");
     const payload = byteStringOf(this.#collected.subarray(0, this.#filled));
@@ -227,7 +228,7 @@ export class TarParser {
         break;
       default: {
         const records = parsePax(payload);
-        if (records === undefined || this.#header?.typeflag === "g") this.#specialErrorAt = this.#position;
+        this.#endsWithRecord = records === undefined || this.#header?.typeflag === "g";
         if (records === undefined) return this.#invalid("its PAX records are malformed");
         // Global headers are handed to the caller of Go's reader, who knows no such entry.
         if (this.#header?.typeflag === "g") return this.#unsupported("g");

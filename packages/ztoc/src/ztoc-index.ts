@@ -6,9 +6,15 @@ import { spanBoundsOf } from "./span.ts";
 import { decodeZinfo, WINDOW_SIZE } from "./zinfo.ts";
 import type { CompressionAlgorithm, TableOfContents, Ztoc } from "./ztoc.ts";
 
-/** DEFLATE makes at most 258 bytes of two bits; what a span claims beyond that is no span. */
+/** DEFLATE makes at most 258 bytes of two bits. */
 const MAX_RATIO = 1032;
+/** What the ratio leaves for spans of a few bytes, which begin and end inside blocks. */
 const RATIO_SLACK = 65536;
+
+/** Most output that so many bytes of a gzip layer can give: what a span claims beyond that is no span. */
+export function mostOutputOf(compressedBytes: number): number {
+  return MAX_RATIO * compressedBytes + RATIO_SLACK;
+}
 
 /** A {@linkcode LayerIndex} over a zTOC: pieces are spans, checks are their digests. All of it is synchronous. */
 export interface ZtocIndex extends LayerIndex {
@@ -58,7 +64,7 @@ export function createZtocIndex(ztoc: Ztoc, digest: Digest, layer: Descriptor): 
     const compressed = { start: bounds.compressedStart(id), end: bounds.compressedEnd(id) };
     const uncompressed = { start: bounds.uncompressedStart(id), end: bounds.uncompressedEnd(id) };
     const compressedLength = compressed.end - compressed.start;
-    const most = algorithm === "gzip" ? MAX_RATIO * compressedLength + RATIO_SLACK : compressedLength;
+    const most = algorithm === "gzip" ? mostOutputOf(compressedLength) : compressedLength;
     if (compressedLength <= 0 || compressed.end > layer.size || uncompressed.end - uncompressed.start > most)
       throw new ZtocError(
         "ERR_ZTOC_INVALID_SPAN",
