@@ -16,3 +16,4 @@ export {
 } from "./gzip-scan.ts";
 export { type Inflate, loadInflate, type LoadOptions } from "./load-inflate.ts";
 export { type SpanDecoder, type Start } from "./span-decoder.ts";
+export { platformDecoder } from "./platform-decoder.ts";

@@ -1,0 +1,46 @@
+import { nodeBuiltin } from "./node-builtin.ts";
+import type { RawInflate } from "./raw-inflate.ts";
+
+/** The part of node:zlib that is used. */
+interface Zlib {
+  readonly constants: { readonly Z_SYNC_FLUSH: number };
+  createInflateRaw(options: { readonly chunkSize: number; readonly finishFlush: number }): AsyncIterable<Uint8Array> & {
+    readonly bytesWritten: number;
+    write(bytes: Uint8Array): void;
+    end(): void;
+    destroy(): void;
+  };
+}
+
+/** A buffer of output, which a chunk fills: smaller ones are slower. */
+const CHUNK_SIZE = 256 * 1024;
+
+/** Inflating by node:zlib, off the main thread, where there is one: on Node, Deno and Bun. */
+export function zlibInflate(): RawInflate | undefined {
+  const zlib = nodeBuiltin("node:zlib") as Zlib | undefined;
+  if (typeof zlib?.createInflateRaw !== "function") return undefined;
+  return {
+    isStrict: true,
+    async *inflate(pieces, _isClosed, signal) {
+      // With Z_SYNC_FLUSH at the end, a stream that is cut gives its output and no error.
+      const stream = zlib.createInflateRaw({ chunkSize: CHUNK_SIZE, finishFlush: zlib.constants.Z_SYNC_FLUSH });
+      let length = 0;
+      try {
+        for (const piece of pieces) {
+          if (piece.length > 0) stream.write(piece);
+          length += piece.length;
+        }
+        stream.end();
+        for await (const chunk of stream) {
+          signal?.throwIfAborted();
+          // A plain Uint8Array of its own: several partial chunks share one buffer.
+          const isAlone = chunk.byteLength === chunk.buffer.byteLength;
+          yield isAlone ? new Uint8Array(chunk.buffer) : Uint8Array.from(chunk);
+        }
+        return stream.bytesWritten < length ? stream.bytesWritten : undefined;
+      } finally {
+        stream.destroy();
+      }
+    },
+  };
+}
