@@ -31,7 +31,11 @@ export {
 export { hostPlatform } from "./host-platform.ts";
 export { formatReference, isRepositoryName, isTag, parseReference, type Reference } from "./reference.ts";
 export { blobSource, bytesSource, checkBlobRange, type BlobSource, type ReadOptions } from "./blob-source.ts";
+export { concatBytes } from "./concat-bytes.ts";
 export { chunksOf, readAll, verifyStream } from "./read-stream.ts";
+export { verifyBytes } from "./verify-bytes.ts";
+export { verifiedContent, verifiedManifests } from "./verified-content.ts";
+export { isNotFound, isRetryable, retryAfterOf, type PortErrorFacts } from "./port-error.ts";
 export {
   decodeImageConfig,
   decodeManifest,

@@ -1,4 +1,5 @@
-import { createDigester, algorithmOf } from "./digest.ts";
+import { concatBytes } from "./concat-bytes.ts";
+import { algorithmOf, createDigester, type Digest } from "./digest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
 
@@ -48,18 +49,16 @@ export async function readAll(
     if (size > limit) throw new OciError("ERR_OCI_TOO_LARGE", `Cannot read stream: it is longer than ${limit} bytes`);
     chunks.push(chunk);
   }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return concatBytes(chunks);
 }
+
+/** What the streams that {@linkcode verifyStream} made are checked against. */
+const verified = new WeakMap<ReadableStream<Uint8Array>, { readonly digest: Digest; readonly size: number }>();
 
 /**
  * The same bytes, ending with an error where size or digest do not fit; an error also as soon as there are too many. The
- * last chunk is held until the digest is checked, so whoever has all the bytes has verified ones.
+ * last chunk is held until the digest is checked, so whoever has all the bytes has verified ones. A stream that is checked
+ * for the same digest and size already is given back as it is.
  *
  * Errors the stream with `OciError` `ERR_OCI_SIZE_MISMATCH` or `ERR_OCI_DIGEST_MISMATCH`.
  */
@@ -67,6 +66,8 @@ export function verifyStream(
   stream: ReadableStream<Uint8Array>,
   expect: Pick<Descriptor, "digest" | "size">,
 ): ReadableStream<Uint8Array> {
+  const known = verified.get(stream);
+  if (known?.digest === expect.digest && known.size === expect.size) return stream;
   const digester = createDigester(algorithmOf(expect.digest));
   const reader = stream.getReader();
   let size = 0;
@@ -80,7 +81,7 @@ export function verifyStream(
     if (found !== expect.digest)
       throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot verify ${expect.digest}: the bytes have digest ${found}`);
   };
-  return new ReadableStream<Uint8Array>(
+  const checking = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         // Errors of the source are passed on as they are; the others leave it to be told.
@@ -104,4 +105,6 @@ export function verifyStream(
     },
     { highWaterMark: 0 },
   );
+  verified.set(checking, { digest: expect.digest, size: expect.size });
+  return checking;
 }

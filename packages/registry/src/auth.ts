@@ -10,7 +10,7 @@ import { isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
 import { finishBody, readBody, readPrefix } from "./read-body.ts";
 import { realmTrust } from "./realm.ts";
 import { MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
-import { isRetryableStatus } from "./retry.ts";
+import { isRetryableStatus, retryAfterMs } from "./retry.ts";
 import { coversScopes, mergeScopes, type Scope } from "./scopes.ts";
 import { SingleFlight } from "./single-flight.ts";
 import type { Timer } from "./timer.ts";
@@ -205,7 +205,12 @@ export class Authorizer {
             ? "ERR_REGISTRY_RATE_LIMITED"
             : "ERR_REGISTRY_STATUS",
         `Cannot log in to ${host}: its token server answers ${response.status} to the request for ${who}${said}`,
-        { ...context, details, retryable: isRetryableStatus(response.status) },
+        {
+          ...context,
+          details,
+          retryable: isRetryableStatus(response.status),
+          retryAfterMs: retryAfterMs(response.headers.get("retry-after"), this.#options.timer.now()),
+        },
       );
     }
     const fail = (what: string): RegistryError =>

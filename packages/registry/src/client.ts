@@ -9,7 +9,7 @@ import { finishBody, readPrefix } from "./read-body.ts";
 import { printable, redactUrl } from "./redact.ts";
 import { crossOriginHeaders, isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
 import { contentCodingOf, MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
-import { retryDelayMs } from "./retry.ts";
+import { retryAfterMs, retryDelayMs } from "./retry.ts";
 import type { Scope } from "./scopes.ts";
 import { statusError, type Refusal } from "./status-error.ts";
 import { sleep, type Timer } from "./timer.ts";
@@ -102,12 +102,10 @@ export class RegistryClient {
     const signal = options?.signal;
     for (let attempt = 0; ; attempt++) {
       let failure: RegistryError;
-      let retryAfter: string | null = null;
       try {
         // Each attempt follows from how the one before it ended.
         const response = await this.#follow(request, signal);
         if (request.accept(response)) return await this.#checkCoding(request, response);
-        retryAfter = response.headers.get("retry-after");
         failure = await this.#refusal(request, response);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
@@ -117,8 +115,7 @@ export class RegistryClient {
         ? retryDelayMs({
             attempt,
             maxRetries: request.maxRetries ?? this.options.maxRetries,
-            retryAfter,
-            now: timer.now(),
+            retryAfterMs: failure.retryAfterMs,
             random: timer.random(),
           })
         : undefined;
@@ -161,6 +158,7 @@ export class RegistryClient {
       url: redactUrl(response.location),
       host: response.location.host,
       details,
+      retryAfterMs: retryAfterMs(response.headers.get("retry-after"), this.options.timer.now()),
       hint: refused ? await this.#authorizer.explain() : undefined,
     });
   }

@@ -1,3 +1,5 @@
+import type { PortErrorFacts } from "@socikit/oci";
+
 /** Codes of {@linkcode RegistryError}, each one distinct cause. Codes are stable API; messages are not. */
 export const REGISTRY_ERROR_CODES = [
   // What a repository does not have, or will not do, wherever it lives.
@@ -32,6 +34,14 @@ export const REGISTRY_ERROR_CODES = [
 /** One of {@linkcode REGISTRY_ERROR_CODES}. */
 export type RegistryErrorCode = (typeof REGISTRY_ERROR_CODES)[number];
 
+/** Codes that say that what was asked for is not there. */
+const NOT_FOUND: ReadonlySet<RegistryErrorCode> = new Set([
+  "ERR_REGISTRY_REPOSITORY_UNKNOWN",
+  "ERR_REGISTRY_MANIFEST_UNKNOWN",
+  "ERR_REGISTRY_BLOB_UNKNOWN",
+  "ERR_REGISTRY_UPLOAD_UNKNOWN",
+]);
+
 /**
  * One entry of a registry's error body.
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
@@ -55,10 +65,12 @@ export interface RegistryErrorContext extends ErrorOptions {
   readonly details?: readonly RegistryErrorDetail[] | undefined;
   /** Whether the same request may work later. */
   readonly retryable?: boolean | undefined;
+  /** Milliseconds that the registry asks to be left alone before the next try (Retry-After), where it said so. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** A registry, layout or store that is not there, does not have what was asked for, or refuses. */
-export class RegistryError extends Error {
+export class RegistryError extends Error implements PortErrorFacts {
   override readonly name = "RegistryError";
   /** The distinct cause. */
   readonly code: RegistryErrorCode;
@@ -72,6 +84,10 @@ export class RegistryError extends Error {
   readonly details: readonly RegistryErrorDetail[];
   /** Whether the same request may work later. */
   readonly retryable: boolean;
+  /** Whether what was asked for is not there. */
+  readonly notFound: boolean;
+  /** Milliseconds that the registry asks to be left alone before the next try, where it said so. */
+  readonly retryAfterMs: number | undefined;
 
   /** @param context What the registry answered, and `cause`. */
   constructor(code: RegistryErrorCode, message: string, context: RegistryErrorContext = {}) {
@@ -82,5 +98,7 @@ export class RegistryError extends Error {
     this.url = context.url;
     this.details = context.details ?? [];
     this.retryable = context.retryable ?? false;
+    this.notFound = NOT_FOUND.has(code);
+    this.retryAfterMs = context.retryAfterMs;
   }
 }

@@ -12,7 +12,7 @@ import {
   type ReadOptions,
 } from "@socikit/oci";
 import type { ClientResponse, RegistryClient } from "./client.ts";
-import { RegistryError } from "./errors.ts";
+import { RegistryError, type RegistryErrorContext } from "./errors.ts";
 import { readBody } from "./read-body.ts";
 import { printable } from "./redact.ts";
 import { contentLengthOf, mediaTypeOf } from "./responses.ts";
@@ -72,8 +72,7 @@ export async function fetchManifest(
     { ...request, method: "GET", headers: { accept }, accept: ({ status }) => status === 200 },
     options,
   );
-  const context = client.contextOf({ method: "GET" }, response);
-  const bytes = await readBody(response.body, MAX_MANIFEST_SIZE, `manifest ${nameOf(client, name)}`, context);
+  const bytes = await readManifest(response, nameOf(client, name), client.contextOf({ method: "GET" }, response));
   const digest = checkDigest(client, name, wanted, response, bytes);
   if (typeof target !== "string" && target.size !== bytes.length) {
     throw new OciError(
@@ -90,10 +89,9 @@ export async function fetchManifest(
     announced !== expected &&
     MANIFEST_TYPES.includes(announced)
   ) {
-    throw new RegistryError(
-      "ERR_REGISTRY_PROTOCOL",
+    throw new OciError(
+      "ERR_OCI_INVALID_MANIFEST",
       `Cannot fetch manifest ${nameOf(client, name)}: it comes as ${announced}, not as ${printable(expected, 100)}`,
-      context,
     );
   }
   const known = announced !== undefined && MANIFEST_TYPES.includes(announced) ? announced : undefined;
@@ -177,6 +175,20 @@ function mismatch(client: RegistryClient, name: string, found: string, announced
     "ERR_OCI_DIGEST_MISMATCH",
     `Cannot fetch manifest ${nameOf(client, name)}: what came has digest ${found}${announced === undefined ? "" : `, not ${announced} as the registry says`}`,
   );
+}
+
+/** The body, whose fault it is where it is too long: not the registry's, and of this manifest alone. */
+async function readManifest(
+  response: ClientResponse,
+  name: string,
+  context: RegistryErrorContext,
+): Promise<Uint8Array> {
+  try {
+    return await readBody(response.body, MAX_MANIFEST_SIZE, `manifest ${name}`, context);
+  } catch (cause) {
+    if (!(cause instanceof RegistryError) || cause.code !== "ERR_REGISTRY_TOO_LARGE") throw cause;
+    throw new OciError("ERR_OCI_TOO_LARGE", cause.message, { cause });
+  }
 }
 
 /** What a manifest says that it is, for registries that do not tell. */

@@ -146,7 +146,7 @@ export function rangeSource(
       const delayMs =
         ++breaks > MAX_BREAKS
           ? undefined
-          : retryDelayMs({ attempt, maxRetries, now: timer.now(), random: timer.random() });
+          : retryDelayMs({ attempt, maxRetries, retryAfterMs: failure.retryAfterMs, random: timer.random() });
       if (delayMs === undefined) throw failure;
       attempt += 1;
       const url = redactUrl(client.url(`blobs/${digest}`));

@@ -2,8 +2,10 @@ import {
   decodeManifest,
   encodeIndex,
   isImageIndex,
+  isNotFound,
   MAX_MANIFEST_SIZE,
   OCI_INDEX,
+  OciError,
   type Descriptor,
   type Digest,
   type ImageIndex,
@@ -156,16 +158,13 @@ export class RemoteReferrers {
       const { bytes, descriptor, etag } = await fetchManifest(this.#client, tag, options);
       const manifest = decodeManifest(bytes, descriptor.mediaType);
       if (isImageIndex(manifest)) return { index: manifest, etag };
-      throw new RegistryError(
-        "ERR_REGISTRY_PROTOCOL",
+      // Whoever may push can write the tag: its content says nothing of the registry.
+      throw new OciError(
+        "ERR_OCI_INVALID_MANIFEST",
         `Cannot list referrers: ${nameOf(this.#client, tag)} is not an index`,
       );
     } catch (error) {
-      if (
-        error instanceof RegistryError &&
-        (error.code === "ERR_REGISTRY_MANIFEST_UNKNOWN" || error.code === "ERR_REGISTRY_REPOSITORY_UNKNOWN")
-      )
-        return undefined;
+      if (isNotFound(error)) return undefined;
       throw error;
     }
   }

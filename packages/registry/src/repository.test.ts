@@ -68,9 +68,9 @@ describe("fetchManifest()", () => {
       "another kind than the descriptor's",
       { mediaType: OCI_INDEX, digest: DIGEST, size: BYTES.length },
       () => manifest(),
-      "ERR_REGISTRY_PROTOCOL",
+      "ERR_OCI_INVALID_MANIFEST",
     ],
-    ["more than 4 MiB", "latest", () => new Response(new Uint8Array(4 * 1024 * 1024 + 1)), "ERR_REGISTRY_TOO_LARGE"],
+    ["more than 4 MiB", "latest", () => new Response(new Uint8Array(4 * 1024 * 1024 + 1)), "ERR_OCI_TOO_LARGE"],
     ["nothing", "latest", () => new Response(null, { status: 404 }), "ERR_REGISTRY_MANIFEST_UNKNOWN"],
     [
       "no such repository",

@@ -4,6 +4,7 @@ import {
   isDigest,
   isIndexType,
   isManifestType,
+  isNotFound,
   isRepositoryName,
   isTag,
   parseReference,
@@ -174,7 +175,7 @@ class Repository implements RemoteRepository {
     try {
       found = (await resolveManifest(this.#client, tag, options)).digest;
     } catch (error) {
-      if (!isUnknown(error)) throw error;
+      if (!isNotFound(error)) throw error;
     }
     if (found === expected) return;
     throw new RegistryError(
@@ -286,13 +287,6 @@ class Repository implements RemoteRepository {
     );
     await response.body?.cancel();
   }
-}
-
-function isUnknown(error: unknown): boolean {
-  return (
-    error instanceof RegistryError &&
-    (error.code === "ERR_REGISTRY_MANIFEST_UNKNOWN" || error.code === "ERR_REGISTRY_REPOSITORY_UNKNOWN")
-  );
 }
 
 function parseTags(bytes: Uint8Array): readonly string[] | undefined {

@@ -18,19 +18,20 @@ test.for<[string, string | null, number | undefined]>([
 });
 
 test("retryDelayMs() clamps Retry-After to 30 s, however long the server asks for", () => {
-  const base = { attempt: 0, maxRetries: 4, now: NOW, random: 0 };
-  expect(retryDelayMs({ ...base, retryAfter: "30" })).toBe(30_000);
-  expect(retryDelayMs({ ...base, retryAfter: "31" })).toBe(30_000);
-  expect(retryDelayMs({ ...base, retryAfter: "9999999999" })).toBe(30_000);
+  const base = { attempt: 0, maxRetries: 4, random: 0 };
+  const after = (field: string): number | undefined =>
+    retryDelayMs({ ...base, retryAfterMs: retryAfterMs(field, NOW) });
+  expect(after("30")).toBe(30_000);
+  expect(after("31")).toBe(30_000);
+  expect(after("9999999999")).toBe(30_000);
 });
 
 test("retryDelayMs() doubles, up to five seconds, and gives up after maxRetries", () => {
-  const at = (attempt: number, random: number): number | undefined =>
-    retryDelayMs({ attempt, maxRetries: 20, now: NOW, random });
+  const at = (attempt: number, random: number): number | undefined => retryDelayMs({ attempt, maxRetries: 20, random });
   expect([0, 1, 2, 3, 10].map((attempt) => at(attempt, 0))).toEqual([50, 100, 200, 400, 2_500]);
   expect(at(19, 0)).toBeTypeOf("number");
   expect(at(20, 0)).toBeUndefined();
-  expect(retryDelayMs({ attempt: 0, maxRetries: 0, now: NOW, random: 0, retryAfter: "1" })).toBeUndefined();
+  expect(retryDelayMs({ attempt: 0, maxRetries: 0, random: 0, retryAfterMs: 1 })).toBeUndefined();
 });
 
 test("retryDelayMs() is never negative nor above its bounds", () => {
@@ -40,7 +41,7 @@ test("retryDelayMs() is never negative nor above its bounds", () => {
       fc.option(fc.string(), { nil: null }),
       fc.double({ min: 0, max: 0.999999, noNaN: true }),
       (attempt, retryAfter, random) => {
-        const delay = retryDelayMs({ attempt, maxRetries: 1000, retryAfter, now: NOW, random })!;
+        const delay = retryDelayMs({ attempt, maxRetries: 1000, retryAfterMs: retryAfterMs(retryAfter, NOW), random })!;
         expect(delay >= 0 && delay <= 30_100).toBe(true);
       },
     ),

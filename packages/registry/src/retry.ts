@@ -4,15 +4,13 @@ export interface RetryInput {
   readonly attempt: number;
   /** Most repetitions. */
   readonly maxRetries: number;
-  /** The response's Retry-After field. */
-  readonly retryAfter?: string | null | undefined;
-  /** Milliseconds since 1970, for a Retry-After that is a date. */
-  readonly now: number;
+  /** Milliseconds that the registry asks for, where it does. */
+  readonly retryAfterMs?: number | undefined;
   /** A number in `[0, 1)`, for the jitter. */
   readonly random: number;
 }
 
-/** Longest wait that a server can ask for: reliability.md section 1. Go's retryablehttp honours any, so hours. */
+/** Longest wait that a server can ask for. Go's retryablehttp honours any, and a field of hours stops a client for hours. */
 const MAX_RETRY_AFTER_MS = 30_000;
 const BASE_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
@@ -20,7 +18,7 @@ const MAX_BACKOFF_MS = 5_000;
 /** Milliseconds to wait before the same request is sent again; `undefined` for giving up. */
 export function retryDelayMs(input: RetryInput): number | undefined {
   if (input.attempt >= input.maxRetries) return undefined;
-  const asked = retryAfterMs(input.retryAfter, input.now);
+  const asked = input.retryAfterMs;
   // Half of the wait is random, so that readers that failed together do not come back together.
   if (asked !== undefined) return Math.round(Math.min(asked, MAX_RETRY_AFTER_MS) + input.random * BASE_MS);
   const backoff = Math.min(BASE_MS * 2 ** input.attempt, MAX_BACKOFF_MS);

@@ -20,11 +20,13 @@ export interface Refusal {
   readonly details: readonly RegistryErrorDetail[];
   /** What else is known, for the end of the message. */
   readonly hint?: string | undefined;
+  /** What its Retry-After field asks for, in ms. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The error for a refusal: coded by what the registry says, or else by its status. */
 export function statusError(refusal: Refusal): RegistryError {
-  const { status, method, url, details, action, host, hint } = refusal;
+  const { status, method, url, details, action, host, hint, retryAfterMs } = refusal;
   const said = details
     .slice(0, 3)
     .map(({ code, message }) => printable([code, message].filter((part) => part !== "").join(": ")))
@@ -36,6 +38,7 @@ export function statusError(refusal: Refusal): RegistryError {
     url,
     details,
     retryable: isRetryableStatus(status),
+    retryAfterMs,
   });
 }
 

@@ -6,6 +6,8 @@ import { createMemoryStore } from "./memory-store.ts";
 import { openRepository } from "./repository.ts";
 import { createRegistryHandler } from "./server.ts";
 import { scriptedRegistry, type Answer } from "./testing/scripted-registry.ts";
+import type { RegistryEvent } from "./events.ts";
+import type { Timer } from "./timer.ts";
 import { uploadBlob } from "./upload-blob.ts";
 
 const BLOB = new Uint8Array(2_500).map((_, i) => (i * 17) ^ (i >> 7));
@@ -70,6 +72,19 @@ function uploads(
   const registry = scriptedRegistry(answer);
   const methods = (): string[] => registry.seen.map(({ method }) => method);
   return { session, registry, methods };
+}
+
+/** A clock whose waits for a retry are told, and over at once. Timeouts, which are longer, run. */
+function waitingTimer(tell: (ms: number) => void): Timer {
+  return {
+    now: () => Date.now(),
+    random: () => 0,
+    after(ms, callback) {
+      if (ms < 20_000) tell(ms);
+      const handle = setTimeout(callback, ms < 20_000 ? 0 : ms);
+      return () => clearTimeout(handle);
+    },
+  };
 }
 
 const push = async (repository: ReturnType<typeof openRepository>, bytes = BLOB): Promise<unknown> => {
@@ -259,6 +274,45 @@ describe("an upload recovers where", () => {
     const { registry, session } = uploads(interfere);
     await push(registry.open({ uploadChunkSize: 1_000 }));
     expect(session.stored).toEqual(BLOB);
+  });
+
+  test.for([
+    ["PATCH", 429],
+    ["PATCH", 503],
+    ["PUT", 429],
+    ["PUT", 503],
+  ] as const)("a %s is answered %i, after the wait that the registry asks for", async ([method, status]) => {
+    let refused = 0;
+    const { registry, session, methods } = uploads((_, request) =>
+      request.method === method && refused++ === 0
+        ? new Response(null, { status, headers: { "retry-after": "7" } })
+        : undefined,
+    );
+    const waits: number[] = [];
+    const events: RegistryEvent[] = [];
+    const timer = waitingTimer((ms) => waits.push(ms));
+    const onEvent = (event: RegistryEvent): void => void (event.type === "retry" && events.push(event));
+    await push(registry.open({ uploadChunkSize: 1_000, timer, onEvent }));
+    expect(session.stored).toEqual(BLOB);
+    expect(waits).toEqual([7_000]);
+    expect(events).toMatchObject([{ method, delayMs: 7_000, reason: expect.stringContaining(String(status)) }]);
+    expect(methods().filter((sent) => sent === method)).toHaveLength(method === "PATCH" ? 3 : 2);
+  });
+
+  test("it is refused for now, waiting longer each time, until the signal ends the wait", async () => {
+    const { registry, methods } = uploads((_, { method }) =>
+      method === "PATCH" ? new Response(null, { status: 503 }) : undefined,
+    );
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const waits: number[] = [];
+    const timer = waitingTimer((ms) => {
+      if (waits.push(ms) === 3) controller.abort(reason);
+    });
+    const upload = await registry.open({ uploadChunkSize: 1_000, timer }).begin();
+    expect(await failure(upload.write(BLOB, { signal: controller.signal }))).toBe(reason);
+    expect(waits).toEqual([50, 100, 200]);
+    expect(methods().filter((method) => method === "PATCH")).toHaveLength(3);
   });
 
   test("not for ever", async () => {

@@ -15,8 +15,10 @@ import { finishBody } from "./read-body.ts";
 import { printable } from "./redact.ts";
 import { mayContact } from "./redirect.ts";
 import { parseUploadRange } from "./responses.ts";
+import { retryDelayMs } from "./retry.ts";
 import { repositoryScope, type Scope } from "./scopes.ts";
 import { statBlob } from "./stat-blob.ts";
+import { sleep } from "./timer.ts";
 
 /** Time for telling a registry that an upload is over, in ms: an interrupted command must end. */
 const ABORT_TIMEOUT_MS = 2_000;
@@ -288,21 +290,33 @@ class RemoteUpload implements BlobUpload {
     isDone: () => Promise<boolean>,
     options: ReadOptions | undefined,
   ): Promise<void> {
+    const { timer, maxRetries, onEvent } = this.#client.options;
     for (let attempt = 0; ; attempt++) {
-      let failure: unknown;
+      let failure: RegistryError | undefined;
       try {
         if (await step()) return;
       } catch (error) {
         options?.signal?.throwIfAborted();
-        const recoverable = error instanceof RegistryError && (error.retryable || error.status === 416);
-        if (!recoverable) throw error;
+        if (!(error instanceof RegistryError) || !(error.retryable || error.status === 416)) throw error;
         failure = error;
       }
-      if (attempt >= this.#client.options.maxRetries) {
+      const delayMs = retryDelayMs({
+        attempt,
+        maxRetries,
+        retryAfterMs: failure?.retryAfterMs,
+        random: timer.random(),
+      });
+      if (delayMs === undefined) {
         throw (
           failure ??
           new RegistryError("ERR_REGISTRY_PROTOCOL", "Cannot upload blob: the registry takes less than it is sent")
         );
+      }
+      // Where it is a matter of offsets, time does not help.
+      if (failure?.retryable === true) {
+        const { method = "", url = "", message: reason } = failure;
+        onEvent?.({ v: 1, type: "retry", method, url, delayMs, reason });
+        await sleep(timer, delayMs, options?.signal);
       }
       if (failure !== undefined && (await isDone())) return;
       const state = await statusOf(this.#client, this.#location, options);

@@ -1,4 +1,4 @@
-import { decodeManifest, digestOf, encodeManifest, type Descriptor, type ImageManifest } from "@socikit/oci";
+import { decodeManifest, digestOf, encodeManifest, OciError, type Descriptor, type ImageManifest } from "@socikit/oci";
 import { expect, test } from "vitest";
 import { discoverSociIndex, type DiscoverOptions, type DiscoveryEvent } from "./discover.ts";
 import { SOCI_INDEX_V1 } from "./media-types.ts";
@@ -86,6 +86,87 @@ test.for([
   const { found, trace } = await discover(store, PLAIN);
   expect(found?.descriptor.digest).toBe(digestOf(V1));
   expect(trace.map(([, , , outcome]) => outcome)).toEqual(["absent", "rejected", "found"]);
+});
+
+const fault = (message: string, more: object): Error => Object.assign(new Error(message), more);
+
+const BROKEN = new TextEncoder().encode("{");
+
+test.for<readonly [what: string, fetch: () => Promise<Uint8Array>, message: RegExp, listed?: Uint8Array]>([
+  ["cannot be decoded", async () => BROKEN, /it cannot be used: Cannot decode SOCI index/, BROKEN],
+  [
+    "has another digest",
+    () => Promise.reject(new OciError("ERR_OCI_DIGEST_MISMATCH", "Cannot fetch manifest: another digest")),
+    /cannot be used: .*another digest/,
+  ],
+  ["has other bytes, and the port does not look", async () => V2, /it cannot be used: .*came instead of/],
+  [
+    "is listed and not there",
+    () => Promise.reject(fault("Cannot fetch manifest: 404", { code: "ERR_X_UNKNOWN", notFound: true })),
+    /cannot be used: .*404/,
+  ],
+])(
+  "discoverSociIndex() passes over a referrer that %s, and uses the next",
+  async ([, fetch, message, listed = OTHER_V1]) => {
+    const store = await storeOf(V1);
+    const bad = digestOf(listed);
+    const badReferrer = { mediaType: "", digest: bad, size: listed.length, artifactType: SOCI_INDEX_V1 };
+    const list = (descriptors: readonly Descriptor[]) =>
+      async function* () {
+        yield* descriptors;
+      };
+    const { fetchManifest } = store;
+    store.fetchManifest = async (target, options) =>
+      typeof target !== "string" && target.digest === bad
+        ? { descriptor: target, bytes: await fetch() }
+        : fetchManifest(target, options);
+    store.referrers = list([badReferrer, await store.resolve(digestOf(V1))]);
+    const events: DiscoveryEvent[] = [];
+    const onEvent = (event: DiscoveryEvent): void => void events.push(event);
+    const found = await discoverSociIndex({ index: store }, PLAIN, { onEvent });
+    expect(found?.descriptor.digest).toBe(digestOf(V1));
+    expect(events.map(({ outcome }) => outcome)).toEqual(["absent", "rejected", "found"]);
+    expect(events[1]).toMatchObject({ index: bad, message: expect.stringMatching(message) });
+    // Alone, it leaves the image readable without an index, and the trace does not say that nothing was listed.
+    store.referrers = list([badReferrer]);
+    events.length = 0;
+    expect(await discoverSociIndex({ index: store }, PLAIN, { onEvent })).toBeUndefined();
+    expect(events.at(-1)).toMatchObject({
+      outcome: "absent",
+      message: expect.stringMatching(/^no SOCI index that the registry lists for \S+ can be used$/),
+    });
+  },
+);
+
+test("discoverSociIndex() passes over a list of referrers that cannot be read", async () => {
+  const store = await storeOf(V1);
+  // Whoever may push can write the fallback tag.
+  store.referrers = async function* () {
+    yield* [];
+    throw new OciError("ERR_OCI_INVALID_MANIFEST", "Cannot decode manifest: it is not JSON");
+  };
+  const { found, trace } = await discover(store, PLAIN);
+  expect(found).toBeUndefined();
+  expect(trace.map(([, , step, outcome]) => [step, outcome])).toEqual([
+    ["annotation", "absent"],
+    ["referrers", "rejected"],
+    ["referrers", "absent"],
+  ]);
+});
+
+test.for([
+  ["the network", fault("reset", { code: "ERR_REGISTRY_NETWORK", retryable: true })],
+  ["a refusal", fault("403", { code: "ERR_REGISTRY_DENIED" })],
+  ["an abort", new DOMException("stop", "AbortError")],
+] as const)("discoverSociIndex() fails with the error of %s, of a referrer and of the list", async ([, error]) => {
+  const store = await storeOf(V1);
+  store.fetchManifest = () => Promise.reject(error);
+  await expect(discover(store, PLAIN)).rejects.toBe(error);
+  store.referrers = async function* () {
+    yield* [];
+    throw error;
+  };
+  await expect(discover(store, PLAIN)).rejects.toBe(error);
 });
 
 test("discoverSociIndex() looks at 16 candidates and no more", async () => {

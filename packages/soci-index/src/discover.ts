@@ -1,11 +1,14 @@
-import type {
-  Descriptor,
-  Digest,
-  ImageManifest,
-  ManifestReader,
-  ProgressEvent,
-  ReadOptions,
-  ReferrerLister,
+import {
+  isNotFound,
+  OciError,
+  verifiedManifests,
+  type Descriptor,
+  type Digest,
+  type ImageManifest,
+  type ManifestReader,
+  type ProgressEvent,
+  type ReadOptions,
+  type ReferrerLister,
 } from "@socikit/oci";
 import { SOCI_INDEX_DIGEST } from "./annotations.ts";
 import { SociIndexError } from "./errors.ts";
@@ -19,7 +22,8 @@ export type DiscoveryStep = "digest" | "annotation" | "referrers";
  * One step of {@linkcode discoverSociIndex}: what was asked, what was answered.
  *
  * - `absent`: there is none by this way, and the next is tried.
- * - `rejected`: a referrer says that it is an index and is not one of this image.
+ * - `rejected`: a referrer says that it is an index and is not one of this image, is damaged, or is listed and not there;
+ *   or the list itself cannot be read.
  * - `found`: the index that is used.
  */
 export interface DiscoveryEvent extends ProgressEvent {
@@ -60,9 +64,12 @@ const MAX_CANDIDATES = 16;
  * (v1), as the reference looks for it (spec section 15). `undefined` where there is none.
  *
  * An index that is named is used or the call fails; nothing else is tried in its place. Of referrers, which anyone who
- * may push can add, those that are not a v1 index with this image as subject are passed over.
+ * may push can add, those that are not a v1 index with this image as subject are passed over, and so are those that are
+ * damaged or listed and not there: one bad entry does not make an image unreadable. Manifests are checked against digest and
+ * size here.
  *
- * @throws {SociIndexError} `ERR_SOCI_INDEX_MALFORMED` or another code of `decodeSociIndex`; what the port throws.
+ * @throws {SociIndexError} `ERR_SOCI_INDEX_MALFORMED` or another code of `decodeSociIndex`, for an index that is named.
+ * @throws what the port throws, of the network and of logins above all; of a referrer, not that it is not there.
  */
 export async function discoverSociIndex(
   ports: { readonly index: ManifestReader & ReferrerLister },
@@ -71,11 +78,12 @@ export async function discoverSociIndex(
 ): Promise<DiscoveredIndex | undefined> {
   const { signal, priority, indexDigest } = options;
   const read: ReadOptions = { signal, priority };
+  const manifests = verifiedManifests(ports.index);
   const tell = (event: Omit<DiscoveryEvent, "v" | "type">): void =>
     options.onEvent?.({ v: 1, type: "discovery", ...event });
 
   const named = async (digest: Digest, via: "digest" | "annotation"): Promise<DiscoveredIndex> => {
-    const { descriptor, bytes } = await ports.index.fetchManifest(digest, read);
+    const { descriptor, bytes } = await manifests.fetchManifest(digest, read);
     const index = decodeSociIndex(bytes);
     tell({
       step: via,
@@ -98,31 +106,58 @@ export async function discoverSociIndex(
   tell({ step: "annotation", outcome: "absent", message: `the image has no annotation ${SOCI_INDEX_DIGEST}` });
 
   const subject = image.descriptor.digest;
-  let candidates = 0;
-  for await (const referrer of ports.index.referrers(subject, { ...read, artifactType: SOCI_INDEX_V1 })) {
-    // Not every registry filters.
-    if (selectSociIndex([referrer]) === undefined) continue;
-    if (++candidates > MAX_CANDIDATES) break;
-    // One at a time: the first that fits is used.
-    const { descriptor, bytes } = await ports.index.fetchManifest(referrer, read);
-    const index = decodeSociIndex(bytes);
-    if (index.version === "v1" && index.subject?.digest === subject) {
-      tell({
-        step: "referrers",
-        outcome: "found",
-        index: descriptor.digest,
-        message: `${descriptor.digest} is listed as a referrer of the image, which anyone who may push there can add`,
-      });
-      return { descriptor, index, via: "referrers" };
+  let looked = 0;
+  let rejected = false;
+  const reject = (message: string, index?: Digest): void => {
+    rejected = true;
+    tell({ step: "referrers", outcome: "rejected", message, ...(index === undefined ? {} : { index }) });
+  };
+  try {
+    for await (const referrer of ports.index.referrers(subject, { ...read, artifactType: SOCI_INDEX_V1 })) {
+      // Not every registry filters.
+      if (selectSociIndex([referrer]) === undefined) continue;
+      if (looked === MAX_CANDIDATES) break;
+      looked++;
+      // One at a time: the first that fits is used.
+      const candidate = await fetchCandidate(manifests, referrer, subject, read);
+      if (typeof candidate === "string") {
+        reject(`${referrer.digest} is listed as a referrer of the image, but ${candidate}`, referrer.digest);
+        continue;
+      }
+      const { digest } = candidate.descriptor;
+      const message = `${digest} is listed as a referrer of the image, which anyone who may push there can add`;
+      tell({ step: "referrers", outcome: "found", index: digest, message });
+      return { ...candidate, via: "referrers" };
     }
-    const other = index.version === "v2" ? "it is a v2 index" : `its subject is ${index.subject?.digest ?? "missing"}`;
-    tell({
-      step: "referrers",
-      outcome: "rejected",
-      index: descriptor.digest,
-      message: `${descriptor.digest} is listed as a referrer of the image, but ${other}`,
-    });
+  } catch (error) {
+    // Whoever may push can write the list too, where the registry keeps it under a tag.
+    if (!(error instanceof OciError)) throw error;
+    reject(`the list of the image's referrers cannot be used: ${error.message}`);
   }
-  tell({ step: "referrers", outcome: "absent", message: `the registry lists no SOCI index for ${subject}` });
+  const message = rejected
+    ? `no SOCI index that the registry lists for ${subject} can be used`
+    : `the registry lists no SOCI index for ${subject}`;
+  tell({ step: "referrers", outcome: "absent", message });
   return undefined;
+}
+
+/** A referrer that says it is an index, read; or what is wrong with it, so that the next is tried. */
+async function fetchCandidate(
+  manifests: ManifestReader,
+  referrer: Descriptor,
+  subject: Digest,
+  read: ReadOptions,
+): Promise<{ readonly descriptor: Descriptor; readonly index: SociIndex } | string> {
+  try {
+    const { descriptor, bytes } = await manifests.fetchManifest(referrer, read);
+    const index = decodeSociIndex(bytes);
+    if (index.version === "v2") return "it is a v2 index";
+    if (index.subject?.digest !== subject) return `its subject is ${index.subject?.digest ?? "missing"}`;
+    return { descriptor, index };
+  } catch (error) {
+    // A stale entry of the list, or one that is no index or damaged. What says nothing of the entry is not passed over.
+    if (error instanceof OciError || error instanceof SociIndexError || isNotFound(error))
+      return `it cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    throw error;
+  }
 }

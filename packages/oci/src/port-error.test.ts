@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { isNotFound, isRetryable, retryAfterOf } from "./port-error.ts";
+
+test.for<readonly [error: unknown, retryable: boolean, notFound: boolean, retryAfterMs: number | undefined]>([
+  [Object.assign(new Error("429"), { retryable: true, retryAfterMs: 7_000 }), true, false, 7_000],
+  [Object.assign(new Error("404"), { notFound: true }), false, true, undefined],
+  [new Error("plain"), false, false, undefined],
+  [{ retryable: "yes", notFound: 1, retryAfterMs: -1 }, false, false, undefined],
+  [undefined, false, false, undefined],
+  [null, false, false, undefined],
+  ["text", false, false, undefined],
+])("facts of %j", ([error, retryable, notFound, retryAfterMs]) => {
+  expect([isRetryable(error), isNotFound(error), retryAfterOf(error)]).toEqual([retryable, notFound, retryAfterMs]);
+});
