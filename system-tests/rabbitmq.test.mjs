@@ -134,14 +134,8 @@ test("reads equal the unpacked tree in every runtime", async (t) => {
     await t.test(name, async (t) => {
       const registry = i % 2 === 0 ? docker : referrers;
       assert.ok(command, "this runtime is not installed");
-      const text = await output(command, [
-        ...args,
-        script,
-        `${registry.host}/rabbitmq:3`,
-        join(bundle, "rootfs"),
-        "1000",
-        String(i + 1),
-      ]);
+      const reads = [script, `${registry.host}/rabbitmq:3`, join(bundle, "rootfs"), "1000", String(i + 1)];
+      const text = await output(command, [...args, ...reads], { timeoutMs: 300_000 });
       t.diagnostic(text.trim());
     });
   }
