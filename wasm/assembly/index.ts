@@ -58,9 +58,7 @@ export function startSpan(windowLength: usize, bits: u32, bitCount: u32): void {
  * `outputEnd` by OUTPUT_SLACK at most. Boundaries are answered with BLOCK when the output is at `reportFrom` or beyond.
  */
 export function run(inputEnd: usize, isFinal: bool, outputEnd: usize, reportFrom: usize): i32 {
-  const status = advance(inputEnd, isFinal, outputEnd, reportFrom);
-  updateCheck();
-  return status;
+  return advance(inputEnd, isFinal, outputEnd, reportFrom);
 }
 
 /** The first byte that is not used, not even in part. */
@@ -102,6 +100,7 @@ export function moveInput(inputEnd: usize): usize {
 
 /** Moves the last 32768 bytes of output to HISTORY. Output goes on at OUTPUT. */
 export function moveOutput(): void {
+  updateCheck();
   slideOutput();
   resetCheckedTo();
 }

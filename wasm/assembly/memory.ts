@@ -65,6 +65,11 @@ export const PATTERN_STEPS: usize = PATTERNS + 16 * 16;
 
 /** 16 tables of 256 words. */
 export const CRC_TABLES: usize = (PATTERN_STEPS + 16 + GAP + LINE) & ~LINE;
+/** The vectors that CRC-32 folds: 300 before, and as many as are done in a piece. And the 300 that are left at the end. */
+export const CRC_FOLDED: usize = (CRC_TABLES + 16 * 4 * 256 + GAP + LINE) & ~LINE;
+export const CRC_FOLDED_END: usize = CRC_FOLDED + 16 * (300 + 720);
+export const CRC_REST: usize = (CRC_FOLDED_END + GAP + LINE) & ~LINE;
+const TABLES_END: usize = CRC_REST + 16 * 300 + GAP;
 
 // ---- input ---------------------------------------------------------------------------------------------
 
@@ -90,5 +95,5 @@ export const OUTPUT_SLACK: usize = 320;
 /** What must fit the pages that asconfig.json gives: 10 × 65536. */
 export const MEMORY_END: usize = OUTPUT + OUTPUT_CAPACITY + OUTPUT_SLACK + GAP;
 
-if (CRC_TABLES + 16 * 4 * 256 + GAP > INPUT - INPUT_LOOK_BACK) ERROR("the tables run into the input");
+if (TABLES_END > INPUT - INPUT_LOOK_BACK) ERROR("the tables run into the input");
 if (MEMORY_END > 10 * 65536) ERROR("the map does not fit the memory");

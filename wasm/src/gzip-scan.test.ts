@@ -237,6 +237,21 @@ describe("members", () => {
     expect(calls).toEqual(["member"]);
   });
 
+  test("CRC-32 of members of every length about those where its method changes", () => {
+    const random = createRandom(77);
+    // 9600: from there on it is folded; 16320: the folded buffer is full; 11520 bytes more each time.
+    const lengths = [9600, 9616, 16320, 16336, 21120, 27840, 39360, 262144, 300_000].flatMap((length) =>
+      [-33, -16, -1, 0, 1, 15, 16].map((more) => length + more),
+    );
+    for (const length of lengths) {
+      const bytes = compressedMember(random.bytes(length), {}, 0);
+      for (const chunkSize of [bytes.length, 10_000]) scanAll(inflate, bytes, { chunkSize });
+      const at = 40 + random.below(bytes.length - 60);
+      const damaged = bytes.with(at, (bytes[at] as number) ^ (1 << random.below(8)));
+      expect(["ERR_INFLATE_CHECKSUM", "ERR_INFLATE_DATA"]).toContain(codeOf(() => scanAll(inflate, damaged)));
+    }
+  });
+
   test("a distance may not reach into the member before", () => {
     // Fixed block: a match of length 3 and distance 1 as the very first symbol.
     const reaching = new BitWriter().bits(1, 1).bits(1, 2).code(1, 7).code(0, 5).code(0, 7).finish();
