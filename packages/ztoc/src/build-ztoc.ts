@@ -45,18 +45,20 @@ async function* untilAborted(
   signal: AbortSignal | undefined,
 ): AsyncIterable<Uint8Array> {
   if (signal === undefined) return yield* chunks;
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-  });
-  aborted.catch(() => {});
+  // Rejects the wait under way. Not a race with one promise of the abort: that would keep every chunk it was raced with.
+  let giveUp: ((reason: unknown) => void) | undefined;
+  const onAbort = (): void => giveUp?.(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   const iterator = chunks[Symbol.asyncIterator]();
   let isOver = false;
   try {
     for (;;) {
       signal.throwIfAborted();
-      const next = await Promise.race([iterator.next(), aborted]);
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        giveUp = reject;
+        iterator.next().then(resolve, reject);
+      });
+      giveUp = undefined;
       if (next.done === true) {
         isOver = true;
         return;
