@@ -1,5 +1,5 @@
-import { toDisplay, type ByteString, type ReadOptions } from "@socikit/oci";
-import { compareTarHeader, type TocEntry } from "@socikit/ztoc";
+import { toDisplay, type ReadOptions } from "@socikit/oci";
+import { compareTarHeader, sparseForm, type TocEntry } from "@socikit/ztoc";
 import { onAbort } from "./abort-listeners.ts";
 import { LazyReadError } from "./errors.ts";
 import type { OpenFile } from "./file-tree.ts";
@@ -59,7 +59,8 @@ export class EntryContents {
         "ERR_LAZY_ENTRY_REFUSED",
         `Cannot open "${toDisplay(meta.name)}" of layer ${this.#layer.layer.digest}: ${what}`,
       );
-    if (isSparse(paxRecords)) throw refuse("it is a sparse file, whose content a table of contents cannot locate");
+    if (sparseForm(paxRecords) !== undefined)
+      throw refuse("it is a sparse file, whose content a table of contents cannot locate");
     if (
       !(start >= 0 && size >= 0) ||
       !Number.isSafeInteger(start + size) ||
@@ -177,14 +178,4 @@ export async function concat(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Ar
 function checkRange(start: number, end: number): void {
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start)
     throw new RangeError(`Cannot read file: [${start}, ${end}) is not a range of bytes`);
-}
-
-/** Whether Go's tar reader, and so the table of contents, takes the entry as sparse (spec section 6.5). */
-function isSparse(pax: ReadonlyMap<ByteString, ByteString>): boolean {
-  if (pax.size === 0) return false;
-  // The keys are ASCII, which is its own ByteString.
-  const record = (key: string): string => pax.get(`GNU.sparse.${key}` as ByteString) ?? "";
-  const version = `${record("major")}.${record("minor")}`;
-  if (version === "0.0" || version === "0.1" || version === "1.0") return true;
-  return version === "." && record("map") !== "";
 }

@@ -2,7 +2,7 @@ import type { ByteString } from "@socikit/oci";
 
 /** Longest entry name taken into a tree, in bytes: Linux's `PATH_MAX`, past which no path can be opened. */
 export const MAX_PATH_BYTES: number = 4096;
-/** Deepest entry taken into a tree, in components (reliability.md section 1). */
+/** Deepest entry taken into a tree, in components: images have about thirty at most, and every level costs a walk a step. */
 export const MAX_PATH_DEPTH: number = 256;
 
 /**

@@ -1,5 +1,6 @@
 import type { ByteString, Digest, ProgressEvent } from "@socikit/oci";
 import type { DiscoveryEvent } from "@socikit/soci-index";
+import type { LayerMode } from "./lazy-layer.ts";
 import type { TrustTier } from "./piece-cache.ts";
 
 /** What opening and reading an image tells: data, for progress rows, `--json` and tests. */
@@ -15,11 +16,11 @@ export type LazyEvent =
   | (ProgressEvent & { readonly type: "index-missing"; readonly manifest: Digest })
   /** Bytes of a layer that is fetched whole, so far. */
   | (ProgressEvent & { readonly type: "layer-progress"; readonly layer: Digest; readonly bytes: number })
-  /** A layer can be read. `bytes`: what was fetched for that, a zTOC's or the layer's own. */
+  /** A layer can be read. `bytes`: what was fetched for that, an index's or the layer's own. */
   | (ProgressEvent & {
       readonly type: "layer-opened";
       readonly layer: Digest;
-      readonly mode: "ztoc" | "whole";
+      readonly mode: LayerMode;
       readonly entries: number;
       readonly bytes: number;
     })

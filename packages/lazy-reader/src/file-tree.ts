@@ -14,8 +14,10 @@ export interface Attributes {
   readonly uid: number;
   /** Group. */
   readonly gid: number;
-  /** Last modification, in seconds since 1970 UTC with a fraction; a double holds about a quarter of a microsecond. */
+  /** Last modification, in whole seconds since 1970 UTC, rounded down: −2 for a second and a half before 1970. */
   readonly mtime: number;
+  /** Nanoseconds after `mtime`, 0 to 999,999,999. */
+  readonly mtimeNs: number;
   /** Names of a file; 2 and one for each subdirectory of a directory. */
   readonly links: number;
   /** Device numbers of `char` and `block`. */
@@ -39,7 +41,7 @@ export interface OpenFile {
 }
 
 /**
- * A tree of files whose entries are integers: all that a mount or a page needs. Any answer may be asynchronous.
+ * A tree of files whose entries are integers: all that a mount or a page needs. Any answer but `parent` may be asynchronous.
  *
  * Ids come from {@linkcode FileTree.root}, {@linkcode FileTree.lookup} and {@linkcode FileTree.readdir}; any other number is a `RangeError`.
  */
@@ -47,11 +49,15 @@ export interface FileTree {
   /** The root directory. */
   readonly root: number;
   /** Attributes of an entry, as the index says them. */
-  stat(id: number): Attributes | Promise<Attributes>;
+  stat(id: number, options?: ReadOptions): Attributes | Promise<Attributes>;
   /** The directory that an entry is in: of a file with several names, one of them; of the root, the root. */
   parent(id: number): number;
   /** The entry of that name in a directory. `undefined` where there is none, and where `parent` is no directory. */
-  lookup(parent: number, name: ByteString): Attributes | undefined | Promise<Attributes | undefined>;
+  lookup(
+    parent: number,
+    name: ByteString,
+    options?: ReadOptions,
+  ): Attributes | undefined | Promise<Attributes | undefined>;
   /**
    * Entries of a directory from the `cursor`-th on, by name in byte order, without `.` and `..`. Some of them: the next call
    * passes `cursor` plus their number; none means the end. Throws `ERR_LAZY_NOT_A_DIRECTORY`.
@@ -59,13 +65,17 @@ export interface FileTree {
   readdir(
     id: number,
     cursor: number,
+    options?: ReadOptions,
   ):
     | readonly (Attributes & { readonly name: ByteString })[]
     | Promise<readonly (Attributes & { readonly name: ByteString })[]>;
   /** Target of a symlink, as it was written; empty for everything else. */
-  readlink(id: number): ByteString | Promise<ByteString>;
+  readlink(id: number, options?: ReadOptions): ByteString | Promise<ByteString>;
   /** Extended attributes. */
-  xattrs(id: number): ReadonlyMap<ByteString, ByteString> | Promise<ReadonlyMap<ByteString, ByteString>>;
+  xattrs(
+    id: number,
+    options?: ReadOptions,
+  ): ReadonlyMap<ByteString, ByteString> | Promise<ReadonlyMap<ByteString, ByteString>>;
   /**
    * Opens a file for reading at positions. Nothing of it is fetched yet. Throws `ERR_LAZY_NOT_A_FILE`, and
    * `ERR_LAZY_ENTRY_REFUSED` where the index says impossible things of it.

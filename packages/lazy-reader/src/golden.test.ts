@@ -57,10 +57,10 @@ async function indexOf(descriptor: Descriptor, images: MemoryImages): Promise<vo
 /** Every file of an image, by what it says of itself; contents are compared beside. */
 async function filesOf(image: LazyImage): Promise<string[]> {
   const files: string[] = [];
-  for await (const { path, id, type, mode, size, uid, gid, mtime, links, linkname } of image.list("/", {
+  for await (const { path, id, type, mode, size, uid, gid, mtime, mtimeNs, links, linkname } of image.list("/", {
     recursive: true,
   }))
-    files.push(JSON.stringify([path, id, type, mode, size, uid, gid, mtime, links, linkname]));
+    files.push(JSON.stringify([path, id, type, mode, size, uid, gid, mtime, mtimeNs, links, linkname]));
   return files;
 }
 

@@ -1,8 +1,9 @@
-import { toByteString, toDisplay, type ByteString } from "@socikit/oci";
+import { toByteString, toDisplay, type ByteString, type ReadOptions } from "@socikit/oci";
 import type { TocEntry } from "@socikit/ztoc";
 import { describe, expect, test } from "vitest";
 import { createPathReader, MAX_SYMLINKS, type PathReader } from "./image-paths.ts";
-import { createImageTree, secondsOf } from "./image-tree.ts";
+import type { FileTree } from "./file-tree.ts";
+import { createImageTree } from "./image-tree.ts";
 import type { LazyLayer } from "./lazy-layer.ts";
 import { MergedTree } from "./merged-tree.ts";
 import { someDigest } from "./testing/fake-index.ts";
@@ -140,12 +141,19 @@ describe("createPathReader().stat()", () => {
       uid: 0,
       gid: 0,
       mtime: 1_700_000_000,
+      mtimeNs: 0,
       links: 1,
     });
   });
 
   test("gives a directory that nobody wrote 0755", async () => {
-    expect(await pathsOf(...image).stat("etc")).toMatchObject({ type: "directory", mode: 0o755, links: 2, mtime: 0 });
+    expect(await pathsOf(...image).stat("etc")).toMatchObject({
+      type: "directory",
+      mode: 0o755,
+      links: 2,
+      mtime: 0,
+      mtimeNs: 0,
+    });
   });
 
   test("gives devices their numbers, and nothing but files and symlinks a size", async () => {
@@ -278,15 +286,46 @@ describe("createImageTree()", () => {
 });
 
 test.for([
-  ["2023-11-14T22:13:20Z", 1_700_000_000],
-  ["2023-11-14T22:13:20.5Z", 1_700_000_000.5],
-  ["2023-11-14T22:13:20.123456789Z", 1_700_000_000.1234567],
-  ["2023-11-15T00:13:20+02:00", 1_700_000_000],
-  ["1969-12-31T23:59:58.5Z", -1.5],
-  ["0001-01-01T00:00:00Z", -62_135_596_800],
-  ["", 0],
-  ["yesterday", 0],
-  ["2023-99-99T99:99:99Z", 0],
-] as const)("secondsOf(%j)", ([text, seconds]) => {
-  expect(secondsOf(text)).toBe(seconds);
+  ["a whole second", "2023-11-14T22:13:20Z", 1_700_000_000, 0],
+  ["a fraction", "2023-11-14T22:13:20.5Z", 1_700_000_000, 500_000_000],
+  [
+    "nanoseconds, which a double of seconds does not hold",
+    "2023-11-14T22:13:20.123456789Z",
+    1_700_000_000,
+    123_456_789,
+  ],
+  ["another zone", "2023-11-15T00:13:20.000000001+02:00", 1_700_000_000, 1],
+  ["a time before 1970, rounded down", "1969-12-31T23:59:58.5Z", -2, 500_000_000],
+  ["the nanosecond before 1970", "1969-12-31T23:59:59.999999999Z", -1, 999_999_999],
+  ["Go's zero time", "0001-01-01T00:00:00Z", -62_135_596_800, 0],
+  ["none", "", 0, 0],
+  ["no time", "yesterday", 0, 0],
+  ["no time of a clock", "2023-99-99T99:99:99Z", 0, 0],
+] as const)("stat() of %s: %j is %d s and %d ns", async ([, modTime, mtime, mtimeNs]) => {
+  expect(await pathsOf(f("f", { modTime })).stat("f")).toMatchObject({ mtime, mtimeNs });
+});
+
+test("hands its options to everything that may wait", async () => {
+  const asked: string[] = [];
+  const tree = treeOf([f("d/"), f("d/file"), symlink("d/link", "file")]);
+  const noted = (what: string, options: ReadOptions | undefined): void => {
+    asked.push(`${what} ${options?.priority}${options?.signal === undefined ? "" : " with a signal"}`);
+  };
+  const watching: FileTree = {
+    ...tree,
+    stat: (id, options) => (noted("stat", options), tree.stat(id)),
+    lookup: (id, name, options) => (noted("lookup", options), tree.lookup(id, name)),
+    readdir: (id, cursor, options) => (noted("readdir", options), tree.readdir(id, cursor)),
+    readlink: (id, options) => (noted("readlink", options), tree.readlink(id)),
+    open: (id, options) => (noted("open", options), tree.open(id)),
+  };
+  const paths = createPathReader(watching);
+  const options = { signal: new AbortController().signal, priority: "background" } as const;
+  await paths.stat("d/link", options);
+  await names(paths.list("/", { ...options, recursive: true }));
+  await paths.read("d/link", options);
+  for await (const chunk of paths.stream("d/file", options)) expect(chunk).toBeDefined();
+  expect(new Set(asked)).toEqual(
+    new Set(["stat", "lookup", "readdir", "readlink", "open"].map((what) => `${what} background with a signal`)),
+  );
 });

@@ -69,7 +69,7 @@ export function createPathReader(tree: FileTree): PathReader {
     const mustBeDirectory = wanted.endsWith("/") || /(?:^|\/)\.\.?$/.test(wanted);
     // Where we are, from the root down, and the components still to go, the next one last.
     const trail: { readonly attributes: Attributes; readonly name: ByteString }[] = [
-      { attributes: await tree.stat(tree.root), name: "" as ByteString },
+      { attributes: await tree.stat(tree.root, options), name: "" as ByteString },
     ];
     const todo = componentsOf(wanted).reverse();
     const pathOf = (): ByteString =>
@@ -87,14 +87,14 @@ export function createPathReader(tree: FileTree): PathReader {
         if (trail.length > 1) trail.pop();
         continue;
       }
-      const attributes = await tree.lookup(here.id, name);
+      const attributes = await tree.lookup(here.id, name, options);
       if (attributes === undefined)
         throw fail("ERR_LAZY_NOT_FOUND", `there is no "${toDisplay(name)}" in "${toDisplay(pathOf())}"`);
       if (attributes.type !== "symlink" || (todo.length === 0 && !followLast && !mustBeDirectory)) {
         trail.push({ attributes, name });
         continue;
       }
-      const target = await tree.readlink(attributes.id);
+      const target = await tree.readlink(attributes.id, options);
       symlinks++;
       if (symlinks > MAX_SYMLINKS)
         throw fail("ERR_LAZY_SYMLINK_LOOP", `it leads through more than ${MAX_SYMLINKS} symlinks`);
@@ -109,16 +109,19 @@ export function createPathReader(tree: FileTree): PathReader {
     return { attributes, path: pathOf() };
   }
 
-  async function infoOf(attributes: Attributes, path: ByteString): Promise<FileInfo> {
+  async function infoOf(attributes: Attributes, path: ByteString, options?: ReadOptions): Promise<FileInfo> {
     if (attributes.type !== "symlink") return { ...attributes, path };
-    return { ...attributes, path, linkname: await tree.readlink(attributes.id) };
+    return { ...attributes, path, linkname: await tree.readlink(attributes.id, options) };
   }
 
-  async function* entriesOf(id: number): AsyncIterable<Attributes & { readonly name: ByteString }> {
+  async function* entriesOf(
+    id: number,
+    options?: ReadOptions,
+  ): AsyncIterable<Attributes & { readonly name: ByteString }> {
     let cursor = 0;
     for (;;) {
       // Pages follow one another by their cursor.
-      const page = await tree.readdir(id, cursor);
+      const page = await tree.readdir(id, cursor, options);
       if (page.length === 0) return;
       yield* page;
       cursor += page.length;
@@ -133,7 +136,7 @@ export function createPathReader(tree: FileTree): PathReader {
         `Cannot list "${toDisplay(found.path)}": it is a ${found.attributes.type}`,
       );
     // A stack of listings under way, not a recursion: depth is the image's choice.
-    const open = [{ path: found.path, entries: entriesOf(found.attributes.id)[Symbol.asyncIterator]() }];
+    const open = [{ path: found.path, entries: entriesOf(found.attributes.id, options)[Symbol.asyncIterator]() }];
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
       options?.signal?.throwIfAborted();
       const next = await top.entries.next();
@@ -143,9 +146,9 @@ export function createPathReader(tree: FileTree): PathReader {
       }
       const { name, ...attributes } = next.value;
       const path = `${top.path === "/" ? "" : top.path}/${name}` as ByteString;
-      yield await infoOf(attributes, path);
+      yield await infoOf(attributes, path, options);
       if (options?.recursive && attributes.type === "directory")
-        open.push({ path, entries: entriesOf(attributes.id)[Symbol.asyncIterator]() });
+        open.push({ path, entries: entriesOf(attributes.id, options)[Symbol.asyncIterator]() });
     }
   }
 
@@ -159,11 +162,11 @@ export function createPathReader(tree: FileTree): PathReader {
   return {
     async stat(path, options) {
       const { attributes, path: found } = await find(path, false, options);
-      return infoOf(attributes, found);
+      return infoOf(attributes, found, options);
     },
     async resolve(path, options) {
       const { attributes, path: found } = await find(path, true, options);
-      return infoOf(attributes, found);
+      return infoOf(attributes, found, options);
     },
     list,
     async read(path, options = {}) {

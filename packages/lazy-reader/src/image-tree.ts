@@ -1,5 +1,5 @@
 import type { ByteString } from "@socikit/oci";
-import { xattrsOf, type TocEntry } from "@socikit/ztoc";
+import { parseModTime, xattrsOf, type TocEntry } from "@socikit/ztoc";
 import { EntryContents } from "./entry-content.ts";
 import { LazyReadError } from "./errors.ts";
 import type { Attributes, FileTree } from "./file-tree.ts";
@@ -127,8 +127,11 @@ const TYPES = {
 
 function attributesOf(id: number, links: number, meta: TocEntry | undefined): Attributes {
   // A directory that only its children imply, as the reference makes it (spec section 17.2).
-  if (meta === undefined) return { id, type: "directory", mode: 0o755, size: 0, uid: 0, gid: 0, mtime: 0, links };
+  if (meta === undefined)
+    return { id, type: "directory", mode: 0o755, size: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, links };
   const type = TYPES[meta.type];
+  // No time is written as none; a file system has to show one.
+  const modified = parseModTime(meta.modTime) ?? { seconds: 0, nanoseconds: 0 };
   return {
     id,
     type,
@@ -136,16 +139,9 @@ function attributesOf(id: number, links: number, meta: TocEntry | undefined): At
     size: type === "file" ? meta.uncompressedSize : type === "symlink" ? meta.linkname.length : 0,
     uid: meta.uid,
     gid: meta.gid,
-    mtime: secondsOf(meta.modTime),
+    mtime: modified.seconds,
+    mtimeNs: modified.nanoseconds,
     links,
     ...(type === "char" || type === "block" ? { device: { major: meta.devmajor, minor: meta.devminor } } : {}),
   };
-}
-
-/** Seconds since 1970 of an RFC 3339 time as Go writes it; 0 for none. `Date` alone would cut it at milliseconds. */
-export function secondsOf(modTime: string): number {
-  const parts = /^(.*:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(modTime);
-  if (parts === null) return 0;
-  const whole = Date.parse(`${parts[1]}${parts[3]}`);
-  return Number.isNaN(whole) ? 0 : whole / 1000 + Number(parts[2] ?? 0);
 }

@@ -6,10 +6,21 @@
  */
 export { LAZY_ERROR_CODES, LazyReadError, type LazyErrorCode } from "./errors.ts";
 export type { LazyEvent } from "./events.ts";
-export { DEFAULT_ZTOC_BYTES, openImage, type ImagePorts, type LazyImage, type OpenImageOptions } from "./open-image.ts";
-export { openLayer, DEFAULT_CONCURRENCY, type LayerOptions, type LayerPorts } from "./open-layer.ts";
-export { DEFAULT_WHOLE_LAYER_BYTES, openWholeLayer, type WholeLayerOptions } from "./whole-layer.ts";
-export type { LazyLayer } from "./lazy-layer.ts";
+export { openImage, type ImagePorts, type LazyImage, type OpenImageOptions } from "./open-image.ts";
+export type { PlatformChoice } from "./find-manifest.ts";
+export { DEFAULT_WHOLE_LAYER_BYTES, DEFAULT_ZTOC_BYTES, type LayerOpenerOptions } from "./layer-opener.ts";
+export type { FoundLayerIndex, LayerIndexFinder } from "./layer-index-finder.ts";
+export {
+  openLayer,
+  DEFAULT_CONCURRENCY,
+  type LayerOptions,
+  type LayerPorts,
+  type ReadableIndex,
+} from "./open-layer.ts";
+export type { OpenSource } from "./shared-source.ts";
+export { openWholeLayer, type WholeLayerOptions } from "./whole-layer.ts";
+export { ByteBudget } from "./byte-budget.ts";
+export type { LayerMode, LazyLayer } from "./lazy-layer.ts";
 export type { Attributes, FileTree, OpenFile } from "./file-tree.ts";
 export { createImageTree, type ImageTree } from "./image-tree.ts";
 export { MAX_TREE_ENTRIES, MergedTree, type RefusedEntry } from "./merged-tree.ts";
@@ -23,7 +34,13 @@ export {
 } from "./image-paths.ts";
 export { entryPath, MAX_PATH_BYTES, MAX_PATH_DEPTH, whiteoutOf, type Whiteout } from "./entry-path.ts";
 export { EntryContents, MAX_HEADER_BYTES, MAX_READ_BYTES } from "./entry-content.ts";
-export { createPieceCache, DEFAULT_CACHE_BYTES, type PieceCache, type TrustTier } from "./piece-cache.ts";
+export {
+  createPieceCache,
+  DEFAULT_CACHE_BYTES,
+  type CachedPiece,
+  type PieceCache,
+  type TrustTier,
+} from "./piece-cache.ts";
 export { coalesce, planRead, type PieceFetch, type PieceRead } from "./plan.ts";
 export { DEFAULT_HELD_BYTES, DEFAULT_REQUEST_BYTES } from "./piece-loader.ts";
 export { FetchQueue } from "./fetch-queue.ts";

@@ -1,13 +1,16 @@
 import type { ByteRange, Descriptor, ReadOptions } from "@socikit/oci";
-import type { TableOfContents } from "@socikit/ztoc";
+import type { LayerIndex, TableOfContents } from "@socikit/ztoc";
 import type { TrustTier } from "./piece-cache.ts";
+
+/** How a layer is read: by an index of that kind, fetching what is needed, or `whole`. */
+export type LayerMode = LayerIndex["kind"] | "whole";
 
 /** One layer that can be read: by an index, or held whole. */
 export interface LazyLayer {
   /** The layer. */
   readonly layer: Descriptor;
-  /** `ztoc`: read by an index, fetching what is needed. `whole`: it was fetched, verified, and is held in memory. */
-  readonly mode: "ztoc" | "whole";
+  /** `whole`: it was fetched, verified, and is held in memory. Else the kind of index it is read by, such as `ztoc`. */
+  readonly mode: LayerMode;
   /** Its entries, in tar order. */
   readonly toc: TableOfContents;
   /** Whether the table of contents was made from the very bytes that are read: then there is nothing to compare it with. */

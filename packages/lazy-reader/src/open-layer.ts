@@ -1,6 +1,6 @@
 import type { SpanDecoder } from "@socikit/inflate";
 import type { BlobSource, ByteRange, ReadOptions } from "@socikit/oci";
-import type { LayerIndex, TableOfContents } from "@socikit/ztoc";
+import type { CompressionAlgorithm, LayerIndex, TableOfContents } from "@socikit/ztoc";
 import { onAbort } from "./abort-listeners.ts";
 import { LazyReadError } from "./errors.ts";
 import type { LazyEvent } from "./events.ts";
@@ -9,6 +9,7 @@ import type { LazyLayer } from "./lazy-layer.ts";
 import { createPieceCache, type PieceCache, type TrustTier } from "./piece-cache.ts";
 import { DEFAULT_HELD_BYTES, DEFAULT_REQUEST_BYTES, PieceLoader, type PieceOutput } from "./piece-loader.ts";
 import { planRead, type PieceRead } from "./plan.ts";
+import { SharedSource, type OpenSource } from "./shared-source.ts";
 
 /** Fetches at once, unless told otherwise. */
 export const DEFAULT_CONCURRENCY: number = 4;
@@ -29,12 +30,20 @@ export interface LayerOptions {
   readonly queue?: FetchQueue | undefined;
 }
 
+/** An index that also says what files the layer has: a zTOC's, or one of another kind. */
+export interface ReadableIndex extends LayerIndex {
+  /** The layer's entries, in tar order. */
+  readonly toc: TableOfContents;
+  /** How the layer is compressed. Unless given, its media type says. */
+  readonly compression?: CompressionAlgorithm;
+}
+
 /** What a layer is read through. */
 export interface LayerPorts {
   /** The layer's blob, or how to open it when the first span is needed. Closed with the layer. */
-  readonly source: BlobSource | (() => Promise<BlobSource>);
+  readonly source: BlobSource | OpenSource;
   /** Its spans, and their digests. */
-  readonly index: LayerIndex & { readonly toc: TableOfContents };
+  readonly index: ReadableIndex;
   /** Decodes spans: of `@socikit/inflate`, or `plainDecoder` for a layer that is not compressed. */
   readonly decoder: SpanDecoder;
   /** Keeps decoded spans. 64 MiB in memory unless given. */
@@ -55,9 +64,10 @@ export function openLayer(ports: LayerPorts, options: LayerOptions = {}): LazyLa
     );
   const emit = options.onEvent ?? (() => {});
   const maxRequestBytes = options.maxRequestBytes ?? DEFAULT_REQUEST_BYTES;
+  const shared = new SharedSource(index.layer, source);
   const loader = new PieceLoader(
     {
-      open: typeof source === "function" ? source : () => Promise.resolve(source),
+      source: shared,
       index,
       decoder,
       cache: ports.cache ?? createPieceCache(),
@@ -70,7 +80,7 @@ export function openLayer(ports: LayerPorts, options: LayerOptions = {}): LazyLa
   let closed: LazyReadError | undefined;
   return {
     layer: index.layer,
-    mode: "ztoc",
+    mode: index.kind,
     derived: false,
     toc: index.toc,
     async *chunks(range, readOptions) {
@@ -116,7 +126,7 @@ export function openLayer(ports: LayerPorts, options: LayerOptions = {}): LazyLa
     async close() {
       closed = new LazyReadError("ERR_LAZY_CLOSED", `Cannot read layer ${index.layer.digest}: it was closed`);
       for (const controller of reading) controller.abort(closed);
-      await loader.close();
+      await shared.close();
     },
   };
 }

@@ -1,9 +1,9 @@
-import { digestOf } from "@socikit/oci";
+import { digestOf, type ReadOptions } from "@socikit/oci";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { concat } from "./entry-content.ts";
 import type { LazyEvent } from "./events.ts";
-import { openLayer, type LayerOptions } from "./open-layer.ts";
+import { openLayer, type LayerOptions, type LayerPorts } from "./open-layer.ts";
 import { createPieceCache, type PieceCache } from "./piece-cache.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
 import { fakeDecoder, fakeIndex, noise, watchedSource, type FakeIndexOptions } from "./testing/fake-index.ts";
@@ -201,6 +201,7 @@ describe("openLayer() over any index", () => {
     const cache: PieceCache = {
       get: () => Promise.reject(new Error("disk full")),
       set: () => Promise.reject(new Error("disk full")),
+      delete: () => Promise.reject(new Error("disk full")),
     };
     const { read, output, count } = setUp({ cache });
     expectBytes(await read(0, 150), output.slice(0, 150));
@@ -208,7 +209,11 @@ describe("openLayer() over any index", () => {
   });
 
   test("a cached piece of another length is not used", async () => {
-    const cache: PieceCache = { get: () => Promise.resolve(new Uint8Array(99)), set: () => Promise.resolve() };
+    const cache: PieceCache = {
+      get: () => Promise.resolve({ bytes: new Uint8Array(99), tier: 1 }),
+      set: () => Promise.resolve(),
+      delete: () => Promise.resolve(),
+    };
     const { read, output } = setUp({ cache });
     expectBytes(await read(0, 100), output.slice(0, 100));
   });
@@ -407,6 +412,150 @@ describe("windows", () => {
   });
 });
 
+describe("what a cached piece stands on", () => {
+  const big = { length: 400_000, size: 100_000 };
+  const tiersOf = ({ layer }: ReturnType<typeof setUp>) =>
+    [0, 1, 2, 3].map((i) => layer.tierOf({ start: i * 100_000, end: i * 100_000 + 1 }));
+
+  test("is what it stood on when it was kept", async () => {
+    const cache = createPieceCache();
+    await setUp({ ...big, cache }).read(0, 400_000);
+    const again = setUp({ ...big, cache });
+    // By itself nothing could be said of the last piece; it was compared when it was kept.
+    await again.read(300_000, 300_001);
+    expect(tiersOf(again)).toEqual([1, 1, 1, 2]);
+    expect(again.source.reads).toHaveLength(0);
+  });
+
+  test("is nothing new where it had not been compared", async () => {
+    const cache = createPieceCache();
+    await setUp({ ...big, cache }).read(100_000, 100_001);
+    const again = setUp({ ...big, cache });
+    await again.read(100_000, 100_001);
+    expect(tiersOf(again)).toEqual([1, 1, 2, 1]);
+  });
+
+  test("a piece that is found wrong is dropped, and so is the one behind it", async () => {
+    const cache = createPieceCache();
+    const { index, read, layer } = setUp({
+      ...big,
+      cache,
+      window: (piece, window) => (piece === 2 ? window.map((byte, i) => (i === 32_000 ? byte ^ 1 : byte)) : window),
+    });
+    const kept = () =>
+      Promise.all(
+        [0, 1, 2, 3].map(async (piece) => (await cache.get(index.layer.digest, index.digest, piece)) !== undefined),
+      );
+    for (const piece of [3, 2, 0]) await read(piece * 100_000, piece * 100_000 + 1);
+    expect(await kept()).toEqual([true, false, true, true]);
+    await expect(read(100_000, 100_001)).rejects.toEqual(code("ERR_LAZY_WINDOW_MISMATCH"));
+    expect(await kept()).toEqual([true, false, false, false]);
+    // The last one is read again, and is as good as it is by itself: its window was compared with output that is refused.
+    await read(300_000, 300_001);
+    expect(layer.tierOf({ start: 300_000, end: 300_001 })).toBe(1);
+  });
+
+  test("a piece that was refused while a slow cache kept it is dropped afterwards", async () => {
+    const memory = createPieceCache();
+    const waiting: (() => void)[] = [];
+    const cache: PieceCache = {
+      ...memory,
+      set: async (...piece) => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        await memory.set(...piece);
+      },
+    };
+    const { index, read } = setUp({
+      ...big,
+      cache,
+      window: (piece, window) => (piece === 2 ? window.map((byte, i) => (i === 32_000 ? byte ^ 1 : byte)) : window),
+    });
+    await read(200_000, 200_001);
+    await expect(read(100_000, 100_001)).rejects.toEqual(code("ERR_LAZY_WINDOW_MISMATCH"));
+    for (const go of waiting) go();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(await memory.get(index.layer.digest, index.digest, 2)).toBeUndefined();
+  });
+});
+
+describe("the source", () => {
+  const { index, blob } = fakeIndex(noise(1000), 100);
+  const layerOf = (source: LayerPorts["source"]) => openLayer({ index, source, decoder: fakeDecoder() });
+
+  test("is opened with the priority of the first reader and a signal, once", async () => {
+    const asked: (ReadOptions | undefined)[] = [];
+    const layer = layerOf((options) => {
+      asked.push(options);
+      return Promise.resolve(watchedSource(blob));
+    });
+    const reading = { priority: "prefetch" } as const;
+    await Promise.all([
+      concat(layer.chunks({ start: 0, end: 1 }, reading)),
+      concat(layer.chunks({ start: 500, end: 501 }, reading)),
+    ]);
+    expect(asked).toEqual([{ priority: "prefetch", signal: expect.any(AbortSignal) as AbortSignal }]);
+  });
+
+  test("whose last reader leaves while it is opened is aborted, closed when it comes all the same, and opened anew", async () => {
+    const signals: AbortSignal[] = [];
+    const sources = [watchedSource(blob), watchedSource(blob)];
+    const gates: (() => void)[] = [];
+    const layer = layerOf(async (options) => {
+      const n = signals.push(options!.signal!) - 1;
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return sources[n]!;
+    });
+    const leaving = [new AbortController(), new AbortController()];
+    const readers = leaving.map(({ signal }, i) =>
+      concat(layer.chunks({ start: i * 500, end: i * 500 + 1 }, { signal })),
+    );
+    for (const reader of readers) reader.catch(() => {});
+    await vi.waitFor(() => expect(signals).toHaveLength(1));
+    leaving[0]!.abort("one");
+    await expect(readers[0]).rejects.toBe("one");
+    expect(signals[0]!.aborted).toBe(false);
+    leaving[1]!.abort("two");
+    await expect(readers[1]).rejects.toBe("two");
+    expect(signals[0]!.aborted).toBe(true);
+    const again = concat(layer.chunks({ start: 0, end: 5 }));
+    await vi.waitFor(() => expect(gates).toHaveLength(2));
+    for (const go of gates) go();
+    expectBytes(await again, noise(1000).slice(0, 5));
+    expect(sources.map(({ closed }) => closed)).toEqual([true, false]);
+    await layer.close();
+    expect(sources[1]!.closed).toBe(true);
+  });
+
+  test("that comes after the layer was closed is closed, too", async () => {
+    const source = watchedSource(blob);
+    let go!: () => void;
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    const layer = layerOf(() => gate.then(() => source));
+    const reading = concat(layer.chunks({ start: 0, end: 1 }));
+    reading.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    await layer.close();
+    await expect(reading).rejects.toEqual(code("ERR_LAZY_CLOSED"));
+    go();
+    await vi.waitFor(() => expect(source.closed).toBe(true));
+  });
+
+  test("that was given is closed with the layer, read or not", async () => {
+    const source = watchedSource(blob);
+    await layerOf(source).close();
+    expect(source.closed).toBe(true);
+  });
+
+  test("that cannot be opened is tried again by the next read", async () => {
+    let n = 0;
+    const layer = layerOf(() =>
+      n++ === 0 ? Promise.reject(new Error("connection refused")) : Promise.resolve(watchedSource(blob)),
+    );
+    await expect(concat(layer.chunks({ start: 0, end: 1 }))).rejects.toThrow("connection refused");
+    expect(await concat(layer.chunks({ start: 0, end: 1 }))).toHaveLength(1);
+  });
+});
+
 describe("limits", () => {
   test("a span of as many compressed bytes as may be held is read, one of a byte more is not", async () => {
     const { read, source } = setUp({ maxHeldBytes: 100 });
@@ -417,6 +566,19 @@ describe("limits", () => {
   });
 
   const mebibyte = 1024 * 1024;
+  test("a span too large to be held is not handed on where its output is to be checked, too", async () => {
+    const output = new Uint8Array(32 * mebibyte + 1);
+    const both: Setup["checks"] & {} = ({ uncompressed: range }, checks) => [
+      ...checks,
+      { over: "uncompressed", range, digest: digestOf(noise(1)) },
+    ];
+    const { index, blob } = fakeIndex(output, output.length, { checks: both });
+    const decoder = fakeDecoder(mebibyte);
+    const layer = openLayer({ source: watchedSource(blob), index, decoder });
+    await expect(concat(layer.chunks({ start: 0, end: 1 }))).rejects.toEqual(code("ERR_LAZY_SPAN_TOO_LARGE"));
+    expect(decoder.decoded).toEqual([]);
+  });
+
   test.for([
     ["just as large as is shared", 32 * mebibyte, 1],
     ["a byte larger, which each reader decodes by itself", 32 * mebibyte + 1, 2],

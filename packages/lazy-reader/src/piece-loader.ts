@@ -1,14 +1,16 @@
 import type { SpanDecoder, Start } from "@socikit/inflate";
-import type { BlobSource, ByteRange, ReadOptions } from "@socikit/oci";
-import type { LayerIndex, Piece } from "@socikit/ztoc";
+import type { ByteRange, ReadOptions } from "@socikit/oci";
+import { WINDOW_SIZE, type LayerIndex, type Piece } from "@socikit/ztoc";
 import { LazyReadError } from "./errors.ts";
 import type { LazyEvent } from "./events.ts";
 import type { FetchQueue } from "./fetch-queue.ts";
-import type { PieceCache, TrustTier } from "./piece-cache.ts";
+import type { CachedPiece, PieceCache, TrustTier } from "./piece-cache.ts";
 import { findFailedCheck, sortChecks, type FailedCheck } from "./piece-check.ts";
 import { coalesce } from "./plan.ts";
+import type { SharedSource } from "./shared-source.ts";
 import { leaveOnAbort, SharedWork } from "./shared-work.ts";
-import { isBlankWindow, windowMatches, WindowTail, WINDOW_SIZE } from "./window.ts";
+import { WindowChain } from "./window-chain.ts";
+import { WindowTail } from "./window.ts";
 
 /** Compressed bytes of one piece that are held until they are checked, unless told otherwise. */
 export const DEFAULT_HELD_BYTES: number = 64 * 1024 * 1024;
@@ -21,8 +23,8 @@ const ATTEMPTS = 2;
 
 /** What a loader works with. */
 export interface PieceLoaderPorts {
-  /** Opens the layer's blob, when the first piece is needed. */
-  readonly open: () => Promise<BlobSource>;
+  /** The layer's blob, opened when the first piece is needed. */
+  readonly source: SharedSource;
   /** Where the pieces lie. */
   readonly index: LayerIndex;
   /** Decodes them. */
@@ -57,27 +59,26 @@ interface Fetched {
 
 /** What is there already of some pieces, and the requests that bring the others. */
 interface Batch {
-  readonly cached: ReadonlyMap<number, Uint8Array>;
+  readonly cached: ReadonlyMap<number, CachedPiece>;
   readonly fetches: ReadonlyMap<number, SharedWork<Fetched>>;
 }
 
 /**
  * Turns pieces into output that can be believed: fetch, check, decode, once for all that want a piece at the same time.
  *
- * State: the work under way, by piece; the pieces whose window was found equal to the output before it (`#chained`); and the ones
- * that were found wrong (`#refused`), which no cache brings back.
+ * State: the work under way, by piece. What is known of their windows is {@linkcode WindowChain}'s; pieces that it refuses no cache
+ * brings back.
  */
 export class PieceLoader {
   readonly #ports: PieceLoaderPorts;
   readonly #limits: PieceLoaderLimits;
   readonly #running = new Map<number, SharedWork<PieceOutput>>();
-  readonly #chained = new Set<number>();
-  readonly #refused = new Map<number, LazyReadError>();
-  #source: Promise<BlobSource> | undefined;
+  readonly #chain: WindowChain;
 
   constructor(ports: PieceLoaderPorts, limits: PieceLoaderLimits) {
     this.#ports = ports;
     this.#limits = limits;
+    this.#chain = new WindowChain(ports.index, (piece) => this.#uncache(piece));
   }
 
   /**
@@ -98,15 +99,7 @@ export class PieceLoader {
 
   /** What output of the piece stands on, as far as is known by now. */
   tierOf(piece: Piece): TrustTier {
-    if (this.#refused.has(piece.id)) return 0;
-    return this.#chained.has(piece.id) ? 2 : 1;
-  }
-
-  /** Closes the source, if it was opened. */
-  async close(): Promise<void> {
-    const source = await this.#source?.catch(() => undefined);
-    this.#source = undefined;
-    await source?.close?.();
+    return this.#chain.tierOf(piece);
   }
 
   #begin(pieces: readonly Piece[], options?: ReadOptions): void {
@@ -125,14 +118,14 @@ export class PieceLoader {
 
   async #lookUp(pieces: readonly Piece[], options?: ReadOptions): Promise<Batch> {
     const { cache, index } = this.#ports;
-    const cached = new Map<number, Uint8Array>();
+    const cached = new Map<number, CachedPiece>();
     await Promise.all(
       pieces.map(async (piece) => {
         const size = sizeOf(piece.uncompressed);
-        if (size > MAX_SHARED_OUTPUT || this.#refused.has(piece.id)) return;
+        if (size > MAX_SHARED_OUTPUT || this.#chain.isRefused(piece)) return;
         try {
-          const bytes = await cache.get(index.layer.digest, index.digest, piece.id);
-          if (bytes?.length === size) cached.set(piece.id, bytes);
+          const kept = await cache.get(index.layer.digest, index.digest, piece.id);
+          if (kept?.bytes.length === size && kept.tier > 0) cached.set(piece.id, kept);
         } catch (error) {
           this.#cacheFailed(error);
         }
@@ -151,33 +144,13 @@ export class PieceLoader {
   }
 
   async #fetch(range: ByteRange<"compressed">, options: ReadOptions): Promise<Fetched> {
-    const { queue, index, emit } = this.#ports;
+    const { queue, index, emit, source: blob } = this.#ports;
     const bytes = await queue.run(async () => {
-      const source = await this.#open();
+      const source = await blob.open(options);
       return source.read(range.start, sizeOf(range), options);
     }, options);
     emit({ v: 1, type: "range-fetched", layer: index.layer.digest, start: range.start, end: range.end });
     return { bytes, at: range.start };
-  }
-
-  #open(): Promise<BlobSource> {
-    this.#source ??= this.#openChecked().catch((error: unknown) => {
-      // An error is not kept: the next read tries again.
-      this.#source = undefined;
-      throw error;
-    });
-    return this.#source;
-  }
-
-  async #openChecked(): Promise<BlobSource> {
-    const { layer } = this.#ports.index;
-    const source = await this.#ports.open();
-    if (source.size === layer.size) return source;
-    await source.close?.();
-    throw new LazyReadError(
-      "ERR_LAZY_INDEX_MISMATCH",
-      `Cannot read layer ${layer.digest}: the blob has ${source.size} bytes, the layer ${layer.size}`,
-    );
   }
 
   async #produce(piece: Piece, batch: Promise<Batch>, options: ReadOptions): Promise<PieceOutput> {
@@ -185,15 +158,15 @@ export class PieceLoader {
     const layer = index.layer.digest;
     const { cached, fetches } = await batch;
     options.signal?.throwIfAborted();
-    this.#throwIfRefused(piece);
+    this.#chain.throwIfRefused(piece);
     const start = await index.start(piece, options);
     const checks = sortChecks(index, piece, await index.checks(piece, options));
-    if (start.window.length === 0) this.#chained.add(piece.id);
-    else if (piece.uncompressed.start === 0) this.#checkFirst(piece, start);
+    this.#chain.begin(piece, start);
     const kept = cached.get(piece.id);
     if (kept !== undefined) {
-      await this.#chain(piece, start, kept.subarray(-WINDOW_SIZE), kept.length, options);
-      return this.#outputOf(piece, kept);
+      this.#chain.recall(piece, kept.tier);
+      await this.#chain.compare(piece, start, kept.bytes.subarray(-WINDOW_SIZE), kept.bytes.length, options);
+      return this.#outputOf(piece, kept.bytes);
     }
     const fetch = fetches.get(piece.id);
     if (fetch === undefined)
@@ -202,7 +175,8 @@ export class PieceLoader {
         `Cannot read layer ${layer}: span ${piece.id} has ${sizeOf(piece.compressed)} compressed bytes to hold until they are checked, more than ${this.#limits.maxHeldBytes}`,
       );
     const shared = sizeOf(piece.uncompressed) <= MAX_SHARED_OUTPUT;
-    if (!shared && !checks.coversFetched)
+    // Its output would be handed on as it is decoded, and only what was fetched can be checked before that.
+    if (!shared && checks.uncompressed.length > 0)
       throw new LazyReadError(
         "ERR_LAZY_SPAN_TOO_LARGE",
         `Cannot read layer ${layer}: span ${piece.id} has ${sizeOf(piece.uncompressed)} bytes of output to hold until they are checked, more than ${MAX_SHARED_OUTPUT}`,
@@ -289,19 +263,23 @@ export class PieceLoader {
   ): Promise<PieceOutput> {
     const { cache, index, emit } = this.#ports;
     const layer = index.layer.digest;
-    if (chain) await this.#chain(piece, start, output.subarray(-WINDOW_SIZE), output.length, options);
+    if (chain) await this.#chain.compare(piece, start, output.subarray(-WINDOW_SIZE), output.length, options);
     // Content digests say more than a window could.
-    else this.#chained.add(piece.id);
-    this.#throwIfRefused(piece);
+    else this.#chain.admit(piece);
+    this.#chain.throwIfRefused(piece);
     const tier = this.tierOf(piece);
     emit({ v: 1, type: "span-decoded", layer, piece: piece.id, bytes: output.length, tier });
     // Not waited for: the cache may be a disk.
-    void cache.set(layer, index.digest, piece.id, output, tier).catch((error: unknown) => this.#cacheFailed(error));
+    void cache.set(layer, index.digest, piece.id, output, tier).then(
+      // It may have been found wrong meanwhile, and dropped before it was there.
+      () => this.tierOf(piece) < tier && this.#uncache(piece),
+      (error: unknown) => this.#cacheFailed(error),
+    );
     return this.#outputOf(piece, output);
   }
 
   #outputOf(piece: Piece, output: Uint8Array): PieceOutput {
-    const throwIfRefused = (): void => this.#throwIfRefused(piece);
+    const throwIfRefused = (): void => this.#chain.throwIfRefused(piece);
     return {
       async *chunks(slice) {
         throwIfRefused();
@@ -314,9 +292,9 @@ export class PieceLoader {
   #streamOf(piece: Piece, start: Start, compressed: Uint8Array): PieceOutput {
     const decoded = (slice: ByteRange<"uncompressed">, options?: ReadOptions): AsyncIterable<Uint8Array> =>
       this.#decoded(piece, start, compressed, slice, options);
-    const throwIfRefused = (): void => this.#throwIfRefused(piece);
-    const chain = (tail: Uint8Array, options?: ReadOptions): Promise<void> =>
-      this.#chain(piece, start, tail, tail.length, options);
+    const throwIfRefused = (): void => this.#chain.throwIfRefused(piece);
+    const compare = (tail: Uint8Array, options?: ReadOptions): Promise<void> =>
+      this.#chain.compare(piece, start, tail, tail.length, options);
     return {
       async *chunks(slice, options) {
         const tail = new WindowTail();
@@ -326,68 +304,15 @@ export class PieceLoader {
           yield chunk;
         }
         if (slice.end === sizeOf(piece.uncompressed) && tail.bytes.length === WINDOW_SIZE)
-          await chain(tail.bytes, options);
+          await compare(tail.bytes, options);
       },
     };
   }
 
-  /** The stream's first piece has nothing before it. */
-  #checkFirst(piece: Piece, start: Start): void {
-    if (isBlankWindow(start.window)) {
-      this.#chained.add(piece.id);
-      return;
-    }
-    throw this.#refuse(piece, "it is the first, and its window is not empty");
-  }
-
-  /**
-   * Compares the window of the piece that follows with the end of this one's output. Where they differ, both are refused: the
-   * follower's window is false, or this output is, by a false window or a false bit of its own, and nothing says which.
-   *
-   * @param tail The last bytes of the output, up to 32 KiB, of `size` altogether.
-   */
-  async #chain(piece: Piece, start: Start, tail: Uint8Array, size: number, options?: ReadOptions): Promise<void> {
-    const { index } = this.#ports;
-    const next = this.#follower(piece);
-    if (next === undefined || this.#chained.has(next.id) || this.#refused.has(next.id)) return;
-    const { window } = await index.start(next, options);
-    if (windowMatches(window, tail, size <= tail.length ? start.window : [])) {
-      this.#chained.add(next.id);
-      return;
-    }
-    const what = `the window that span ${next.id} starts with is not what span ${piece.id} ends with`;
-    this.#refuse(next, what);
-    throw this.#refuse(piece, what);
-  }
-
-  #refuse(piece: Piece, what: string): LazyReadError {
-    const error = new LazyReadError(
-      "ERR_LAZY_WINDOW_MISMATCH",
-      `Cannot read span ${piece.id} of layer ${this.#ports.index.layer.digest}: ${what}, so index ${this.#ports.index.digest} is not to be trusted`,
-    );
-    this.#refused.set(piece.id, error);
-    // What was chained to its output stands on nothing now.
-    const next = this.#follower(piece);
-    if (next !== undefined) this.#chained.delete(next.id);
-    return error;
-  }
-
-  /** The piece whose output begins where this one's ends. */
-  #follower(piece: Piece): Piece | undefined {
-    const { end } = piece.uncompressed;
-    let next: Piece | undefined;
-    try {
-      next = this.#ports.index.plan({ start: end, end: end + 1 })[0];
-    } catch {
-      // Some indexes refuse to plan past the end of the layer. There is nothing after the last piece.
-      return undefined;
-    }
-    return next?.uncompressed.start === end && next.id !== piece.id ? next : undefined;
-  }
-
-  #throwIfRefused(piece: Piece): void {
-    const refused = this.#refused.get(piece.id);
-    if (refused !== undefined) throw refused;
+  #uncache(piece: Piece): void {
+    const { cache, index } = this.#ports;
+    // Not waited for: what was refused is not asked of the cache again.
+    void cache.delete(index.layer.digest, index.digest, piece.id).catch((error: unknown) => this.#cacheFailed(error));
   }
 
   #cacheFailed(error: unknown): void {

@@ -1,5 +1,5 @@
 import type { ByteRange } from "@socikit/oci";
-import type { LayerIndex, Piece } from "@socikit/ztoc";
+import { mostOutputOf, type LayerIndex, type Piece } from "@socikit/ztoc";
 import { LazyReadError } from "./errors.ts";
 
 /** A piece, and the part of its output that is wanted. */
@@ -17,11 +17,6 @@ export interface PieceFetch {
   /** The pieces in it, in order. */
   readonly pieces: readonly Piece[];
 }
-
-/** Output that a piece can claim: DEFLATE expands at most 1,032 times, measured at 1,029 (reliability.md section 1). */
-const MAX_EXPANSION = 1032;
-/** What the rule above leaves for pieces of a few bytes. */
-const EXPANSION_SLACK = 64 * 1024;
 
 /**
  * The pieces that hold a range of a layer's output, and the slice of each: everything that a read will fetch is decided here.
@@ -63,7 +58,7 @@ function checkPiece(index: Pick<LayerIndex, "layer">, piece: Piece): void {
     );
   const fetched = compressed.end - compressed.start;
   const output = uncompressed.end - uncompressed.start;
-  if (output > fetched * MAX_EXPANSION + EXPANSION_SLACK)
+  if (output > mostOutputOf(fetched))
     throw new LazyReadError(
       "ERR_LAZY_INVALID_INDEX",
       `Cannot read layer ${index.layer.digest}: span ${piece.id} of the index claims ${output} bytes of output from ${fetched}`,

@@ -3,16 +3,23 @@ import { verifyStream, type BlobReader, type ByteRange, type Descriptor, type Re
 import { buildZtoc, type LayerConsumer } from "@socikit/ztoc/build";
 import type { TableOfContents } from "@socikit/ztoc";
 import { onAbort } from "./abort-listeners.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import { LazyReadError } from "./errors.ts";
 import type { LazyEvent } from "./events.ts";
 import type { LazyLayer } from "./lazy-layer.ts";
 
-/** Output of one layer that is held in memory where it has no zTOC, unless told otherwise. */
-export const DEFAULT_WHOLE_LAYER_BYTES: number = 256 * 1024 * 1024;
 /** Output is held in blocks of this size: it grows without being copied. */
 const BLOCK = 1024 * 1024;
 /** Bytes between two `layer-progress` events. */
 const PROGRESS_BYTES = 1024 * 1024;
+
+/** What gzip adds besides blocks: headers, trailers, a name. */
+const GZIP_SLACK = 64 * 1024;
+
+/** Output that a blob of that size has at least: stored blocks, 5 bytes in 64 KiB more than their content, are the largest gzip writes. */
+export function leastOutputOf(size: number, compression: "gzip" | "uncompressed"): number {
+  return compression === "uncompressed" ? size : Math.max(0, size - Math.ceil(size / 1024) - GZIP_SLACK);
+}
 
 /** How a layer is fetched whole. */
 export interface WholeLayerOptions extends ReadOptions {
@@ -20,8 +27,8 @@ export interface WholeLayerOptions extends ReadOptions {
   readonly compression: "gzip" | "uncompressed";
   /** Decodes gzip; needed for that alone. */
   readonly inflate?: Inflate | undefined;
-  /** Most bytes of output held. */
-  readonly maxBytes: number;
+  /** What its output is taken from while it is held, until the layer is closed. */
+  readonly budget: ByteBudget;
   /** Told how far it is. */
   readonly emit: (event: LazyEvent) => void;
 }
@@ -37,13 +44,12 @@ export async function openWholeLayer(
   layer: Descriptor,
   options: WholeLayerOptions,
 ): Promise<LazyLayer> {
-  const { maxBytes, compression, inflate, signal, emit } = options;
-  // Stored gzip is a little larger than its content, so a blob that is much larger than the limit has too much of that as well.
-  if (layer.size > maxBytes + maxBytes / 1024 + BLOCK) throw tooLarge(layer, maxBytes);
+  const { budget, compression, inflate, signal, emit } = options;
+  if (leastOutputOf(layer.size, compression) > budget.max) throw tooLarge(layer, budget);
   // Only digest and size: the places that a foreign layer's `urls` name are never asked.
   const verified = verifyStream(await blobs.stream({ digest: layer.digest, size: layer.size }, options), layer);
   const reader = verified.getReader();
-  const output = new HeldOutput(maxBytes);
+  const output = new HeldOutput(budget);
   const stop = onAbort(signal, () => void reader.cancel(signal?.reason).catch(() => {}));
   async function* chunks(): AsyncGenerator<Uint8Array, void> {
     let fetched = 0;
@@ -51,7 +57,7 @@ export async function openWholeLayer(
     for (;;) {
       const { done, value } = await reader.read();
       signal?.throwIfAborted();
-      if (output.exceeded) throw tooLarge(layer, maxBytes);
+      if (output.exceeded) throw tooLarge(layer, budget);
       if (done) return;
       fetched += value.length;
       if (fetched - told >= PROGRESS_BYTES || fetched === layer.size) {
@@ -68,9 +74,11 @@ export async function openWholeLayer(
       ...(inflate === undefined ? {} : { inflate }),
       signal,
     });
-    if (output.exceeded) throw tooLarge(layer, maxBytes);
+    if (output.exceeded) throw tooLarge(layer, budget);
+    output.trim();
     return heldLayer(layer, ztoc.toc, output);
   } catch (error) {
+    output.drop();
     signal?.throwIfAborted();
     if (error instanceof LazyReadError) throw error;
     // Is the layer broken, or what came of it? Its last byte says: an error of the source comes out of this loop.
@@ -86,31 +94,32 @@ export async function openWholeLayer(
   }
 }
 
-function tooLarge(layer: Descriptor, maxBytes: number): LazyReadError {
+function tooLarge(layer: Descriptor, { max }: ByteBudget): LazyReadError {
   return new LazyReadError(
     "ERR_LAZY_LAYER_TOO_LARGE",
-    `Cannot read layer ${layer.digest} without a zTOC: it has more than ${maxBytes} bytes uncompressed to hold in memory`,
+    `Cannot read layer ${layer.digest} without a zTOC: it has more bytes to hold in memory, uncompressed, than are left of ${max}`,
   );
 }
 
-/** Keeps the output of a layer as it is decoded, up to a limit. */
+/** Keeps the output of a layer as it is decoded, as far as the budget goes. */
 class HeldOutput implements LayerConsumer {
   readonly #blocks: Uint8Array[] = [];
-  readonly #maxBytes: number;
+  readonly #budget: ByteBudget;
   size = 0;
-  /** Whether there was more than the limit. What is held is then no longer complete. */
+  /** Whether there was more than was left. What is held is then no longer complete. */
   exceeded = false;
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
   }
 
   output(bytes: Uint8Array): void {
-    if (this.size + bytes.length > this.#maxBytes) {
-      this.exceeded = true;
-      this.#blocks.length = 0;
-    }
     if (this.exceeded) return;
+    if (!this.#budget.take(bytes.length)) {
+      this.exceeded = true;
+      this.drop();
+      return;
+    }
     for (let from = 0; from < bytes.length;) {
       const within = this.size % BLOCK;
       if (within === 0) this.#blocks.push(new Uint8Array(BLOCK));
@@ -119,6 +128,12 @@ class HeldOutput implements LayerConsumer {
       from += count;
       this.size += count;
     }
+  }
+
+  /** Cuts the last block to what is in it: an image may have hundreds of layers of a few kilobytes. */
+  trim(): void {
+    const within = this.size % BLOCK;
+    if (within > 0) this.#blocks.push(this.#blocks.pop()!.slice(0, within));
   }
 
   *slices(start: number, end: number): Iterable<Uint8Array> {
@@ -132,12 +147,15 @@ class HeldOutput implements LayerConsumer {
 
   drop(): void {
     this.#blocks.length = 0;
+    this.#budget.giveBack(this.size);
+    this.size = 0;
   }
 }
 
 function heldLayer(layer: Descriptor, toc: TableOfContents, output: HeldOutput): LazyLayer {
   let closed = false;
-  const contains = ({ start, end }: ByteRange<"uncompressed">): boolean => start >= end || end <= output.size;
+  const { size } = output;
+  const contains = ({ start, end }: ByteRange<"uncompressed">): boolean => start >= end || end <= size;
   return {
     layer,
     mode: "whole",
@@ -151,7 +169,7 @@ function heldLayer(layer: Descriptor, toc: TableOfContents, output: HeldOutput):
       if (!contains(range))
         throw new LazyReadError(
           "ERR_LAZY_INVALID_INDEX",
-          `Cannot read layer ${layer.digest}: bytes ${range.start} to ${range.end} are past its ${output.size}`,
+          `Cannot read layer ${layer.digest}: bytes ${range.start} to ${range.end} are past its ${size}`,
         );
       yield* output.slices(range.start, range.end);
     },

@@ -1,8 +1,9 @@
+import { WINDOW_SIZE } from "@socikit/ztoc";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { expectBytes } from "./testing/expect-bytes.ts";
 import { noise } from "./testing/fake-index.ts";
-import { isBlankWindow, windowMatches, WindowTail, WINDOW_SIZE } from "./window.ts";
+import { isBlankWindow, windowMatches, WindowTail } from "./window.ts";
 
 /** The window after some output: its last 32 KiB, zeros in front. */
 function windowAfter(output: Uint8Array): Uint8Array {

@@ -1,7 +1,5 @@
 import type { Start } from "@socikit/inflate";
-
-/** Bytes of output that DEFLATE can reach back for. */
-export const WINDOW_SIZE: number = 32768;
+import { WINDOW_SIZE } from "@socikit/ztoc";
 
 /**
  * Whether the window that decoding of a piece starts with is the output before it. A window becomes the dictionary of what is

@@ -1,7 +1,7 @@
 import type { SpanDecoder, Start } from "@socikit/inflate";
 import { bytesSource, digestOf, OCI_LAYER_GZIP, type BlobSource, type Digest } from "@socikit/oci";
-import type { Check, LayerIndex, Piece, TableOfContents } from "@socikit/ztoc";
-import { WINDOW_SIZE } from "../window.ts";
+import { WINDOW_SIZE, type Check, type LayerIndex, type Piece, type TableOfContents } from "@socikit/ztoc";
+
 import { tableOf } from "./toc-entry.ts";
 
 /** What a fake index does otherwise than a true one. */
