@@ -2,11 +2,11 @@
 export const EXIT_CODES = {
   /** Done. */
   done: 0,
-  /** Failed for a reason that has no code of its own. */
+  /** Failed for a reason that has no code of its own: a registry that cannot be reached, among others. */
   failed: 1,
   /** The command line is wrong. */
   usage: 2,
-  /** An image, index, file or registry is not there. */
+  /** An image, index or file is not there, where whoever was asked says so. */
   notFound: 3,
   /** The registry or the file system does not allow it. */
   notAllowed: 4,
@@ -24,7 +24,7 @@ export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];
 /** What each exit code means, in the order of help texts. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [code: ExitCode, meaning: string])[] = [
   [EXIT_CODES.done, "done"],
-  [EXIT_CODES.failed, "failed"],
+  [EXIT_CODES.failed, "failed; a registry that cannot be reached, too"],
   [EXIT_CODES.usage, "the command line is wrong"],
   [EXIT_CODES.notFound, "an image, index or file is not there"],
   [EXIT_CODES.notAllowed, "not allowed: a login or a permission is missing"],

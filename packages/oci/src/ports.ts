@@ -20,8 +20,15 @@ export interface ManifestReader {
 
 /** Writes manifests and names them. Every blob a manifest names is there before it; tags are written last. */
 export interface ManifestWriter {
-  /** Writes a manifest under its digest. Where it has a `subject`, it is found as that one's referrer afterwards. */
-  pushManifest(bytes: Uint8Array, mediaType: string, options?: ReadOptions): Promise<Descriptor>;
+  /**
+   * Writes a manifest under its digest: of `algorithm`, SHA-256 unless said otherwise. A manifest that others name by another
+   * digest has to be written under that one. Where it has a `subject`, it is found as that one's referrer afterwards.
+   */
+  pushManifest(
+    bytes: Uint8Array,
+    mediaType: string,
+    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm | undefined },
+  ): Promise<Descriptor>;
   /** Lets `tag` name `target`. `expected` is compare-and-set where the store can: the digest before, or null for none. */
   tag(tag: string, target: Descriptor, options?: ReadOptions & { readonly expected?: Digest | null }): Promise<void>;
 }

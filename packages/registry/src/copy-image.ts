@@ -1,4 +1,5 @@
 import {
+  algorithmOf,
   decodeManifest,
   encodeIndex,
   formatPlatform,
@@ -103,7 +104,8 @@ export async function copyImage(
   });
   for (const { descriptor, bytes } of plan.manifests) {
     // In order: an index after what it names.
-    const pushed = await target.pushManifest(bytes, descriptor.mediaType, { signal });
+    const algorithm = algorithmOf(descriptor.digest);
+    const pushed = await target.pushManifest(bytes, descriptor.mediaType, { signal, algorithm });
     onEvent?.({ v: 1, type: "manifest-copied", descriptor: pushed });
   }
   const copied = plan.manifests.at(-1)!.descriptor;

@@ -100,13 +100,17 @@ export async function fetchManifest(
   return { descriptor: { mediaType, digest, size: bytes.length }, bytes, etag };
 }
 
-/** Stores a manifest under a tag or its digest. */
+/** Stores a manifest under a tag or its digest; with `tag`, under its digest and, where the registry knows how, that tag. */
 export async function putManifest(
   client: RegistryClient,
   name: string,
   bytes: Uint8Array,
   mediaType: string,
-  options?: ReadOptions & { readonly headers?: Readonly<Record<string, string>>; readonly accept?: readonly number[] },
+  options?: ReadOptions & {
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly accept?: readonly number[];
+    readonly tag?: string;
+  },
 ): Promise<ClientResponse> {
   const request = manifestRequest(client, name, "pull", "push");
   const response = await client.send(
@@ -115,6 +119,7 @@ export async function putManifest(
       action: `push manifest ${nameOf(client, name)}`,
       target: "repository",
       method: "PUT",
+      url: client.url(`manifests/${name}`, options?.tag === undefined ? {} : { tag: options.tag }),
       headers: { "content-type": mediaType, ...options?.headers },
       body: bytes,
       accept: ({ status }) => (status >= 200 && status < 300) || (options?.accept?.includes(status) ?? false),

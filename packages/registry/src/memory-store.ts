@@ -81,7 +81,7 @@ class MemoryRepository implements StoreRepository {
   async pushManifest(
     bytes: Uint8Array,
     mediaType: string,
-    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm },
+    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm | undefined },
   ): Promise<Descriptor> {
     options?.signal?.throwIfAborted();
     const manifest = decodeManifest(bytes, mediaType);

@@ -1,4 +1,5 @@
 import {
+  algorithmOf,
   decodeManifest,
   digestOf,
   isDigest,
@@ -16,6 +17,7 @@ import {
   type Deleter,
   type Descriptor,
   type Digest,
+  type DigestAlgorithm,
   type FetchedManifest,
   type ManifestReader,
   type ManifestWriter,
@@ -140,8 +142,12 @@ class Repository implements RemoteRepository {
     return { descriptor, bytes };
   }
 
-  async pushManifest(bytes: Uint8Array, mediaType: string, options?: ReadOptions): Promise<Descriptor> {
-    const descriptor: Descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
+  async pushManifest(
+    bytes: Uint8Array,
+    mediaType: string,
+    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm | undefined },
+  ): Promise<Descriptor> {
+    const descriptor: Descriptor = { mediaType, digest: digestOf(bytes, options?.algorithm), size: bytes.length };
     const manifest = isManifestType(mediaType) || isIndexType(mediaType) ? decodeManifest(bytes, mediaType) : undefined;
     const response = await putManifest(this.#client, descriptor.digest, bytes, mediaType, options);
     if (manifest?.subject !== undefined) {
@@ -155,7 +161,8 @@ class Repository implements RemoteRepository {
   }
 
   /**
-   * Lets a tag name a manifest. `expected` is looked at just before: registries have no compare-and-set.
+   * Lets a tag name a manifest. `expected` is looked at just before: registries have no compare-and-set. A manifest that is
+   * named by SHA-512 is tagged so where the registry can; else the tag names the same bytes by the registry's own algorithm.
    *
    * @throws {RegistryError} `ERR_REGISTRY_TAG_CHANGED` where the tag does not name what was expected.
    */
@@ -167,6 +174,13 @@ class Repository implements RemoteRepository {
     if (!isTag(tag)) throw new TypeError(`Cannot tag: ${JSON.stringify(tag)} is not a tag`);
     if (options?.expected !== undefined) await this.#expect(tag, options.expected, options);
     const bytes = this.#kept.get(target.digest) ?? (await fetchManifest(this.#client, target, options)).bytes;
+    if (algorithmOf(target.digest) !== "sha256") {
+      // A manifest under a tag gets the registry's own algorithm. One under a digest keeps it, and some take tags along:
+      // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+      const response = await putManifest(this.#client, target.digest, bytes, target.mediaType, { ...options, tag });
+      const tagged = (response.headers.get("oci-tag") ?? "").split(",").map((name) => name.trim());
+      if (tagged.includes(tag)) return;
+    }
     await putManifest(this.#client, tag, bytes, target.mediaType, options);
   }
 

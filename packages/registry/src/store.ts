@@ -3,9 +3,7 @@ import type {
   BlobReader,
   BlobWriter,
   Deleter,
-  Descriptor,
   Digest,
-  DigestAlgorithm,
   ManifestReader,
   ManifestWriter,
   ReadOptions,
@@ -43,12 +41,6 @@ export interface StoreRepository
     TagLister,
     Deleter,
     Partial<BlobMounter> {
-  /** As {@linkcode ManifestWriter.pushManifest}; `algorithm` names the digest it is stored under, SHA-256 unless said otherwise. */
-  pushManifest(
-    bytes: Uint8Array,
-    mediaType: string,
-    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm },
-  ): Promise<Descriptor>;
   /** Removes a blob. Left out where blobs cannot be removed. */
   deleteBlob?(digest: Digest, options?: ReadOptions): Promise<void>;
 }

@@ -20,6 +20,7 @@ const IMAGE: TestImage = {
   ],
 };
 const DIGEST = /sha256:[0-9a-f]{64}/;
+const UNKNOWN = { code: "ERR_REGISTRY_MANIFEST_UNKNOWN" };
 
 let store: Store;
 let transport: Transport;
@@ -84,6 +85,21 @@ test("create -q prints the digest alone, and --json all of it", async () => {
   });
 });
 
+test("create -q is quiet about what the builder finds odd, which --json and the rest tell", async () => {
+  const repository = store.repository("odd/image");
+  const odd: TestImage = { layers: [[{ name: "link", flag: "2", link: "elsewhere", size: 7 }]] };
+  await repository.tag("1", await pushImage(repository, odd));
+  const args = ["create", "registry.test/odd/image:1", "--min-layer-size=0"];
+  const told = await run(args);
+  expect(told.stderr.text()).toMatch(/with a size of 7/);
+  const quiet = await run([...args, "-q"]);
+  expect([quiet.code, quiet.stderr.text()]).toEqual([0, ""]);
+  const json = JSON.parse((await run([...args, "-q", "--json"])).stdout.text()) as {
+    indexes: { layers: { warnings: string[] }[] }[];
+  };
+  expect(json.indexes[0]!.layers[0]!.warnings).toEqual([expect.stringMatching(/with a size of 7/)]);
+});
+
 test("create with another destination copies the image, indexes the copy, and writes the tag", async () => {
   const { code, stdout } = await run([
     "create",
@@ -126,6 +142,34 @@ test("create works in a layout directory, and from a registry into one", async (
     expect(beside.stdout.text()).toBe(into.stdout.text());
     const listed = await run(["ls", `${layout}:1`, "/etc"]);
     expect(listed.stdout.text()).toBe("hostname\nnumbers\n");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("create of an image named by SHA-512 keeps that name, into a registry, a layout, and beside it", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
+  try {
+    const { digest } = await pushImage(store.repository("a/image"), IMAGE, "sha512");
+    expect(digest).toMatch(/^sha512:/);
+    const layout = `oci-layout:${join(directory, "image")}`;
+    const indexes = new Set<string>();
+    for (const to of [[], ["registry.test/b/copy:1"], [`${layout}:1`]]) {
+      const made = await run(["create", `registry.test/a/image@${digest}`, ...to, "--min-layer-size", "0", "-q"]);
+      expect([made.stderr.text(), made.code]).toEqual(["", 0]);
+      indexes.add(made.stdout.text().trim());
+    }
+    expect([...indexes]).toEqual([expect.stringMatching(/^sha256:[0-9a-f]{64}$/)]);
+    const copy = store.repository("b/copy");
+    expect((await copy.resolve("1")).digest).toBe(digest);
+    expect(await referrersOf("b/copy", "1")).toEqual([...indexes]);
+    const opened = await openLayoutDirectory(join(directory, "image"));
+    expect((await opened.resolve("1")).digest).toBe(digest);
+    // What is read by the tag stands on the index of the manifest under that name.
+    for (const location of [`registry.test/a/image@${digest}`, "registry.test/b/copy:1", `${layout}:1`]) {
+      const listed = await run(["ls", location, "/etc"]);
+      expect([listed.stderr.text(), listed.stdout.text()]).toEqual(["", "hostname\nnumbers\n"]);
+    }
   } finally {
     await rm(directory, { recursive: true });
   }
@@ -197,7 +241,7 @@ test("create of a damaged layer fails, and leaves neither index nor tag", async 
   ]);
   expect(code).toBe(5);
   expect(stderr.text()).toMatch(DIGEST);
-  await expect(store.repository("b/bad").resolve("1")).rejects.toThrow();
+  await expect(store.repository("b/bad").resolve("1")).rejects.toMatchObject(UNKNOWN);
 });
 
 test("create that is interrupted ends with 130 and leaves no tag", async () => {
@@ -215,7 +259,32 @@ test("create that is interrupted ends with 130 and leaves no tag", async () => {
   expect(code).toBe(130);
   expect(stdout.text()).toBe("");
   expect(stderr.text()).toMatch(/socikit: interrupted\n$/);
-  await expect(store.repository("b/copy").resolve("1")).rejects.toThrow();
+  await expect(store.repository("b/copy").resolve("1")).rejects.toMatchObject(UNKNOWN);
+});
+
+test("create that is interrupted between index and tag leaves a whole copy without a tag, and goes on from there", async () => {
+  const controller = new AbortController();
+  const handler = createRegistryHandler(store);
+  let manifests = 0;
+  const stopping = handlerTransport(async (request) => {
+    const response = await handler(request);
+    // Of the copy, then of the index.
+    if (request.method === "PUT" && request.url.includes("/b/copy/manifests/") && ++manifests === 2)
+      controller.abort(new Error("Interrupted"));
+    return response;
+  });
+  const args = ["create", "registry.test/a/image:1", "registry.test/b/copy:1", "--min-layer-size", "0", "-q"];
+  const { code, stdout } = await run(args, { signal: controller.signal, openTransport: async () => stopping });
+  expect([code, manifests, stdout.text()]).toEqual([130, 2, ""]);
+  const copy = store.repository("b/copy");
+  await expect(copy.resolve("1")).rejects.toMatchObject(UNKNOWN);
+  const { digest } = await store.repository("a/image").resolve("1");
+  const found: string[] = [];
+  for await (const referrer of copy.referrers(digest)) found.push(referrer.digest);
+  const again = await run(args);
+  expect(again.code).toBe(0);
+  expect(again.stdout.text().trimEnd().split("\n")).toEqual(found);
+  expect((await copy.resolve("1")).digest).toBe(digest);
 });
 
 test("create into a layout that cannot be written leaves nothing half-written", async () => {

@@ -61,9 +61,10 @@ export const create: CommandRun = async (invocation, io) => {
       if (!quiet && !json) await io.stdout.write(textOf(skipped));
       throw made;
     }
-    for (const { layers } of made.indexes)
-      for (const { layer, warnings } of layers)
-        for (const { message } of warnings) progress.note(`layer ${layer.digest}: ${message}`);
+    // Quiet is quiet; `--json` tells of them too.
+    const warned = quiet ? [] : made.indexes.flatMap(({ layers }) => layers);
+    for (const { layer, warnings } of warned)
+      for (const { message } of warnings) progress.note(`layer ${layer.digest}: ${message}`);
     progress.close();
     await io.stdout.write(
       json

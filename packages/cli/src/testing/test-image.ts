@@ -10,6 +10,7 @@ import {
   OCI_MANIFEST,
   type BlobWriter,
   type Descriptor,
+  type DigestAlgorithm,
   type ManifestWriter,
 } from "@socikit/oci";
 
@@ -19,12 +20,14 @@ export interface TestEntry {
   readonly flag?: "0" | "2" | "5";
   readonly text?: string;
   readonly link?: string;
+  /** What the header says of the content's size, where it is not so. */
+  readonly size?: number;
 }
 
 /** A tar archive, ustar headers only. */
 export function tarOf(entries: readonly TestEntry[]): Uint8Array {
   const blocks: Uint8Array[] = [];
-  for (const { name, flag = "0", text = "", link = "" } of entries) {
+  for (const { name, flag = "0", text = "", link = "", size } of entries) {
     const content = new TextEncoder().encode(text);
     const header = new Uint8Array(512);
     const put = (value: string, at: number): void => header.set(new TextEncoder().encode(value), at);
@@ -32,7 +35,7 @@ export function tarOf(entries: readonly TestEntry[]): Uint8Array {
     put(flag === "5" ? "0000755" : "0000644", 100);
     put("0000000", 108);
     put("0000000", 116);
-    put(content.length.toString(8).padStart(11, "0"), 124);
+    put((size ?? content.length).toString(8).padStart(11, "0"), 124);
     put("00000000000", 136);
     put("        ", 148);
     put(flag, 156);
@@ -60,8 +63,12 @@ export interface TestImage {
   readonly architecture?: string;
 }
 
-/** Pushes an image's manifest and all it names, untagged. */
-export async function pushImage(target: BlobWriter & ManifestWriter, image: TestImage): Promise<Descriptor> {
+/** Pushes an image's manifest, under a digest of `algorithm`, and all it names, untagged. */
+export async function pushImage(
+  target: BlobWriter & ManifestWriter,
+  image: TestImage,
+  algorithm: DigestAlgorithm = "sha256",
+): Promise<Descriptor> {
   const layers: Descriptor[] = [];
   for (const layer of image.layers) {
     const blob = "bytes" in layer ? layer : { bytes: gzipSync(tarOf(layer), { mtime: 0 }), mediaType: OCI_LAYER_GZIP };
@@ -75,7 +82,7 @@ export async function pushImage(target: BlobWriter & ManifestWriter, image: Test
     config: await pushBlob(target, config, OCI_CONFIG),
     layers,
   });
-  return target.pushManifest(manifest, OCI_MANIFEST);
+  return target.pushManifest(manifest, OCI_MANIFEST, { algorithm });
 }
 
 /** Pushes an index of images, one a platform, untagged. */

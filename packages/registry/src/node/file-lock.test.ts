@@ -1,8 +1,27 @@
+import type * as Fs from "node:fs/promises";
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { withFileLock } from "./file-lock.ts";
+
+/** What the next opened file's `writeFile` and `close` do, and how often files were closed. */
+const disk = vi.hoisted(() => ({ fail: undefined as Error | undefined, closed: 0 }));
+vi.mock("node:fs/promises", async (original) => {
+  const fs = await original<typeof Fs>();
+  return {
+    ...fs,
+    async open(...args: Parameters<typeof fs.open>) {
+      const file = await fs.open(...args);
+      const { fail } = disk;
+      if (fail === undefined) return file;
+      file.writeFile = () => Promise.reject(fail);
+      const close = file.close.bind(file);
+      file.close = () => (disk.closed++, close());
+      return file;
+    },
+  };
+});
 
 let root = "";
 beforeAll(async () => {
@@ -54,4 +73,32 @@ test("withFileLock() removes the lock of a process that died, and one of a machi
   await utimes(path, new Date(0), new Date(0));
   expect(await withFileLock(path, async () => "mine")).toBe("mine");
   expect((await readdir(root)).filter((name) => name.startsWith("stale"))).toEqual([]);
+});
+
+test("withFileLock() leaves the lock of a process that runs here alone, however old it is", async () => {
+  const path = join(root, "long");
+  await writeFile(path, `${process.ppid} other ${hostname()}`);
+  await utimes(path, new Date(0), new Date(0));
+  const signal = AbortSignal.timeout(100);
+  await expect(withFileLock(path, async () => "mine", signal)).rejects.toMatchObject({ name: "TimeoutError" });
+  expect(await readFile(path, "utf8")).toContain("other");
+});
+
+test("withFileLock() leaves no lock and no open file where the disk is full", async () => {
+  const path = join(root, "full");
+  disk.fail = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+  await expect(withFileLock(path, async () => "mine")).rejects.toMatchObject({ code: "ENOSPC" });
+  disk.fail = undefined;
+  expect(disk.closed).toBe(1);
+  expect((await readdir(root)).filter((name) => name.startsWith("full"))).toEqual([]);
+  expect(await withFileLock(path, async () => "mine")).toBe("mine");
+});
+
+test("withFileLock() takes an empty lock for nobody's only when it is old", async () => {
+  const path = join(root, "empty");
+  await writeFile(path, "");
+  const signal = AbortSignal.timeout(50);
+  await expect(withFileLock(path, async () => "mine", signal)).rejects.toMatchObject({ name: "TimeoutError" });
+  await utimes(path, new Date(0), new Date(0));
+  expect(await withFileLock(path, async () => "mine")).toBe("mine");
 });

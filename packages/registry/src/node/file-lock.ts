@@ -7,7 +7,7 @@ import { hostErrorCode, isNotFound } from "./atomic-file.ts";
 
 /** Milliseconds to wait for a lock that another process holds. It is held for one small read, write and rename. */
 const PATIENCE_MS = 10_000;
-/** Milliseconds after which a lock is nobody's, where its holder's process cannot be looked up. */
+/** Milliseconds after which a lock is nobody's, where its holder's process cannot be looked up: it is on another machine. */
 const STALE_MS = 60_000;
 const POLL_MS = 15;
 
@@ -45,9 +45,7 @@ async function acquire(path: string, signal: AbortSignal | undefined): Promise<s
   for (;;) {
     signal?.throwIfAborted();
     try {
-      const file = await open(path, "wx");
-      await file.writeFile(token);
-      await file.close();
+      await create(path, token);
       return token;
     } catch (error) {
       if (hostErrorCode(error) !== "EEXIST") throw error;
@@ -64,6 +62,21 @@ async function acquire(path: string, signal: AbortSignal | undefined): Promise<s
   }
 }
 
+/** Creates the lock file, or leaves none: one without a holder's name would keep everyone out until it is old. */
+async function create(path: string, token: string): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    try {
+      await file.writeFile(token);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
 async function contentOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
@@ -75,9 +88,10 @@ async function contentOf(path: string): Promise<string | undefined> {
 
 async function isStale(path: string, holder: string): Promise<boolean> {
   const [pid, , ...host] = holder.split(" ");
-  if (/^\d+$/.test(pid ?? "") && host.join(" ") === hostname() && !isRunning(Number(pid))) return true;
+  // A process of this machine that runs keeps its lock however long it takes: a slow disk is no reason to write beside it.
+  if (/^\d+$/.test(pid ?? "") && host.join(" ") === hostname()) return !isRunning(Number(pid));
   try {
-    // Between creation and writing the file is empty: only its age tells.
+    // Of another machine's process, and of a file that is empty between creation and writing, only the age tells.
     return Date.now() - (await stat(path)).mtimeMs > STALE_MS;
   } catch (error) {
     if (isNotFound(error)) return false;

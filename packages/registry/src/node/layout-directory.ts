@@ -174,7 +174,7 @@ class OpenLayout implements LayoutDirectory {
   async pushManifest(
     bytes: Uint8Array,
     mediaType: string,
-    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm },
+    options?: ReadOptions & { readonly algorithm?: DigestAlgorithm | undefined },
   ): Promise<Descriptor> {
     options?.signal?.throwIfAborted();
     const digest = digestOf(bytes, options?.algorithm);

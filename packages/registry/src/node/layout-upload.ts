@@ -46,13 +46,17 @@ export class LayoutUploads {
   async resume(id: string): Promise<BlobUpload> {
     if (this.#open.has(id))
       throw new RegistryError("ERR_REGISTRY_UPLOAD_BUSY", `Cannot resume upload: "${id}" is being written`);
+    if (!isUploadId(id)) throw unknownUpload(id);
+    // Before anything is waited for: of two at once, one is told.
+    this.#open.add(id);
+    let file: FileHandle | undefined;
     try {
-      if (!isUploadId(id)) throw unknownUpload(id);
-      const file = await open(join(this.#blobs, PREFIX + id), "r+");
-      this.#open.add(id);
+      file = await open(join(this.#blobs, PREFIX + id), "r+");
       const { size } = await file.stat();
       return new LayoutUpload(this.#blobs, id, file, size, undefined, this.#open);
     } catch (error) {
+      this.#open.delete(id);
+      await file?.close();
       throw isNotFound(error) ? unknownUpload(id, error) : error;
     }
   }

@@ -228,13 +228,9 @@ async function pushIndex(
   const sociIndex = createSociIndex("v1", layers, image.descriptor, { buildToolIdentifier });
   const bytes = encodeSociIndex(sociIndex);
   options.signal?.throwIfAborted();
-  await ports.target.pushManifest(bytes, OCI_MANIFEST, options);
-  const index: Descriptor = {
-    mediaType: OCI_MANIFEST,
-    digest: digestOf(bytes),
-    size: bytes.length,
-    artifactType: artifactTypeOf(sociIndex),
-  };
+  // By SHA-256, whatever the image is named by: the reference knows no other.
+  const pushed = await ports.target.pushManifest(bytes, OCI_MANIFEST, { ...options, algorithm: "sha256" });
+  const index: Descriptor = { ...pushed, mediaType: OCI_MANIFEST, artifactType: artifactTypeOf(sociIndex) };
   const { descriptor: manifest, platform } = image;
   settings.tell({ v: 1, type: "index-pushed", index, manifest, ...(platform === undefined ? {} : { platform }) });
   return index;
