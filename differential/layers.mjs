@@ -86,14 +86,12 @@ PAX_VALUES.ctime = PAX_VALUES.mtime;
 const TEXT_KEYS = ["path", "linkpath", "uname", "gname"];
 const PLAIN_KEYS = [
   ...TEXT_KEYS,
-
   "comment",
   "SCHILY.xattr.user.a",
   "SCHILY.xattr.user.b",
   "SCHILY.xattr.\xc3\xa9",
   "__proto__",
   "LIBARCHIVE.xattr.b",
-  ,
 ];
 const ALL_KEYS = [...PLAIN_KEYS, "uid", "gid", "size", "mtime", "atime", "ctime", "hdrcharset", "z\0z", "\xff"];
 
@@ -272,12 +270,7 @@ function randomGzip(random, tar) {
   if (random.chance(0.08)) members.push(randomMember(random, new Uint8Array(0)));
   let at = 0;
   do {
-    const left = tar.length - at;
-    const taken = random.chance(0.6)
-      ? left
-      : random.chance(0.3)
-        ? Math.min(left, 512 * random.below(4))
-        : random.below(left + 1);
+    const taken = memberLength(random, tar, at);
     const bytes = tar.subarray(at, at + taken);
     members.push(random.chance(0.03) ? new Uint8Array(deflateSync(bytes)) : randomMember(random, bytes));
     at += taken;
@@ -288,6 +281,26 @@ function randomGzip(random, tar) {
   if (random.chance(0.02)) members.push(new Uint8Array(random.below(5)));
   const gzip = concat(...members);
   return random.chance(0.03) ? gzip.subarray(0, random.below(gzip.length + 1)) : gzip;
+}
+
+/** All that is left, or anything; or up to the end of a special record, where Go's reader meets the next member's header early. */
+function memberLength(random, tar, at) {
+  const left = tar.length - at;
+  if (random.chance(0.55)) return left;
+  const ends = recordEnds(tar).filter((end) => end > at);
+  if (ends.length > 0 && random.chance(0.4)) return random.pick(ends) - at;
+  return random.chance(0.3) ? Math.min(left, 512 * random.below(4)) : random.below(left + 1);
+}
+
+/** Where the payloads of PAX headers and GNU long names end. */
+function recordEnds(tar) {
+  const ends = [];
+  for (let at = 0; at + 512 <= tar.length; at += 512) {
+    if (!"xgLK".includes(String.fromCharCode(tar[at + 156]))) continue;
+    const end = at + 512 + Number.parseInt(String.fromCharCode(...tar.subarray(at + 124, at + 135)), 8);
+    if (end <= tar.length) ends.push(end);
+  }
+  return ends;
 }
 
 function randomMember(random, bytes) {
