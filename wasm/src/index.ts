@@ -17,3 +17,11 @@ export {
 export { type Inflate, loadInflate, type LoadOptions } from "./load-inflate.ts";
 export { type SpanDecoder, type Start } from "./span-decoder.ts";
 export { platformDecoder } from "./platform-decoder.ts";
+export {
+  chooseDecoder,
+  type ChooseDecoderOptions,
+  type ChosenDecoder,
+  DECODER_KINDS,
+  type DecoderKind,
+} from "./choose-decoder.ts";
+export { createDecoderPool, type DecoderPool, type DecoderPoolOptions } from "./decoder-pool.ts";

@@ -79,7 +79,7 @@ async function writeAll(
   for (const piece of pieces) {
     // In order; and shared memory is no BufferSource.
     if (piece.length > 0)
-      await writer.write(isShared(piece) ? Uint8Array.from(piece) : (piece as Uint8Array<ArrayBuffer>));
+      await writer.write(isShared(piece) ? new Uint8Array(piece) : (piece as Uint8Array<ArrayBuffer>));
   }
 }
 

@@ -35,7 +35,7 @@ export function zlibInflate(): RawInflate | undefined {
           signal?.throwIfAborted();
           // A plain Uint8Array of its own: several partial chunks share one buffer.
           const isAlone = chunk.byteLength === chunk.buffer.byteLength;
-          yield isAlone ? new Uint8Array(chunk.buffer) : Uint8Array.from(chunk);
+          yield isAlone ? new Uint8Array(chunk.buffer) : new Uint8Array(chunk);
         }
         return stream.bytesWritten < length ? stream.bytesWritten : undefined;
       } finally {

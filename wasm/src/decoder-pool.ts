@@ -1,0 +1,254 @@
+import { checkSpan } from "./check-span.ts";
+import { type DecoderThread, openDecoderThread } from "./decoder-thread.ts";
+import { InflateError } from "./errors.ts";
+import { nodeBuiltin } from "./node-builtin.ts";
+import type { SpanDecoder, Start } from "./span-decoder.ts";
+import { CHUNKS_AHEAD, type FromWorker } from "./worker-messages.ts";
+
+/** Options for {@linkcode createDecoderPool}. */
+export interface DecoderPoolOptions {
+  /** Workers at most, started when they are needed. Default: as many as there are processors, 4 at most. */
+  readonly size?: number | undefined;
+  /** The compiled module, for hosts that forbid compiling bytes: see {@linkcode LoadOptions}. */
+  readonly module?: WebAssembly.Module | undefined;
+  /**
+   * The worker's code: this package's `dist/decoder-worker.js`, where a bundler moved things and does not find it itself.
+   */
+  readonly worker?: URL | undefined;
+}
+
+/** Decodes spans on worker threads. */
+export interface DecoderPool extends SpanDecoder {
+  /** Workers at most. */
+  readonly size: number;
+  /** Ends the workers. What is being decoded rejects with `ERR_INFLATE_ABORTED_INSTANCE`; later calls throw a TypeError. */
+  close(): void;
+}
+
+/**
+ * Opens a pool of workers that decode spans side by side; one after the other they would gain nothing.
+ *
+ * Compressed bytes in a SharedArrayBuffer are not copied; others are, once, as are windows. A worker that dies is replaced
+ * and what it was decoding goes on in another one, once: then it rejects with `ERR_INFLATE_ABORTED_INSTANCE`. Browsers do
+ * not tell of workers that they end without an error.
+ *
+ * On Node, Deno and Bun a process does not wait for an idle pool. In browsers workers stay until `close`.
+ *
+ * @throws {RangeError} for a size that is no positive integer.
+ */
+export function createDecoderPool(options: DecoderPoolOptions = {}): DecoderPool {
+  const size = options.size ?? Math.min(4, processors());
+  if (!Number.isInteger(size) || size < 1) throw new RangeError(`Cannot open a pool of ${size} workers`);
+  return new WorkerPool(size, options);
+}
+
+function processors(): number {
+  const os = nodeBuiltin("node:os") as { availableParallelism?(): number } | undefined;
+  return os?.availableParallelism?.() ?? (globalThis as { navigator?: Navigator }).navigator?.hardwareConcurrency ?? 2;
+}
+
+/** Chunks that are taken before the worker is told: half of what it may send ahead, so that it need not wait. */
+const TAKEN_AT_ONCE = CHUNKS_AHEAD / 2;
+
+/** A span, from its first chunk wanted to its last one taken. */
+class Job {
+  readonly id: number;
+  readonly start: Start;
+  readonly compressed: Uint8Array;
+  readonly want: { readonly start: number; readonly end: number };
+  worker: PoolWorker | undefined;
+  /** Workers that died over it. */
+  deaths = 0;
+  /** Bytes that came. */
+  received = 0;
+  /** Chunks taken since the worker was told. */
+  taken = 0;
+  readonly chunks: Uint8Array[] = [];
+  /** Set when nothing more comes. */
+  outcome: { readonly error: Error | undefined } | undefined;
+  /** Called when there is a chunk or an outcome. */
+  wake: () => void = () => {};
+
+  constructor(
+    id: number,
+    start: Start,
+    compressed: Uint8Array,
+    want: { readonly start: number; readonly end: number },
+  ) {
+    this.id = id;
+    this.start = start;
+    this.compressed = compressed;
+    this.want = want;
+  }
+
+  finish(error?: Error): void {
+    this.outcome = { error };
+    this.wake();
+  }
+}
+
+/** One worker, and what it has to do. */
+interface PoolWorker {
+  readonly thread: DecoderThread;
+  readonly jobs: Map<number, Job>;
+}
+
+class WorkerPool implements DecoderPool {
+  readonly size: number;
+  readonly #options: DecoderPoolOptions;
+  readonly #workers = new Set<PoolWorker>();
+  #jobs = 0;
+  #isClosed = false;
+
+  constructor(size: number, options: DecoderPoolOptions) {
+    this.size = size;
+    this.#options = options;
+  }
+
+  decode(
+    start: Start,
+    compressed: Uint8Array,
+    want: { readonly start: number; readonly end: number },
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<Uint8Array> {
+    checkSpan(start, want);
+    if (this.#isClosed) throw new TypeError("Cannot decode a span: the pool is closed");
+    return this.#decode(new Job(++this.#jobs, start, compressed, want), options?.signal);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { thread, jobs } of this.#workers) {
+      thread.terminate();
+      for (const job of jobs.values()) job.finish(aborted(job, "the pool was closed"));
+    }
+    this.#workers.clear();
+  }
+
+  async *#decode(job: Job, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    signal?.throwIfAborted();
+    if (job.want.start === job.want.end) return;
+    const onAbort = (): void => job.wake();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      this.#assign(job);
+      for (;;) {
+        const chunk = job.chunks.shift();
+        if (chunk !== undefined) {
+          if (++job.taken === TAKEN_AT_ONCE) {
+            job.worker?.thread.post({ kind: "taken", job: job.id, chunks: job.taken }, []);
+            job.taken = 0;
+          }
+          yield chunk;
+        } else if (job.outcome !== undefined) {
+          if (job.outcome.error !== undefined) throw job.outcome.error;
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            job.wake = resolve;
+          });
+        }
+        signal?.throwIfAborted();
+      }
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      // What was not waited for.
+      if (job.worker !== undefined) {
+        job.worker.thread.post({ kind: "cancel", job: job.id }, []);
+        this.#release(job);
+      }
+    }
+  }
+
+  #assign(job: Job): void {
+    if (this.#isClosed) return job.finish(aborted(job, "the pool was closed"));
+    try {
+      this.#post(job, this.#choose());
+    } catch (cause) {
+      job.finish(aborted(job, "no worker could be given this span", { cause }));
+    }
+  }
+
+  /** The worker that has the least to do, or a new one. */
+  #choose(): PoolWorker {
+    let least: PoolWorker | undefined;
+    for (const worker of this.#workers) {
+      if (least === undefined || worker.jobs.size < least.jobs.size) least = worker;
+    }
+    return least === undefined || (least.jobs.size > 0 && this.#workers.size < this.size) ? this.#open() : least;
+  }
+
+  #post(job: Job, worker: PoolWorker): void {
+    // Posting a view copies all of the buffer that it views: zTOCs are viewed by each of their windows.
+    // `slice` of a Buffer would be a view, too.
+    const window = job.start.window.map(({ at, bytes }) => ({ at, bytes: new Uint8Array(bytes) }));
+    const isShared = typeof SharedArrayBuffer === "function" && job.compressed.buffer instanceof SharedArrayBuffer;
+    const compressed = isShared ? job.compressed : new Uint8Array(job.compressed);
+    worker.thread.post(
+      {
+        kind: "decode",
+        job: job.id,
+        start: { ...job.start, window },
+        compressed,
+        want: { start: job.want.start + job.received, end: job.want.end },
+      },
+      [...(isShared ? [] : [compressed.buffer]), ...window.map(({ bytes }) => bytes.buffer)],
+    );
+    job.worker = worker;
+    job.taken = 0;
+    if (worker.jobs.size === 0) worker.thread.keepAlive(true);
+    worker.jobs.set(job.id, job);
+  }
+
+  #open(): PoolWorker {
+    const jobs = new Map<number, Job>();
+    const thread = openDecoderThread(this.#options.worker, {
+      message: (message) => {
+        const job = jobs.get(message.job);
+        if (job !== undefined) this.#receive(job, message);
+      },
+      death: (cause) => this.#replace(worker, cause),
+    });
+    const worker: PoolWorker = { thread, jobs };
+    this.#workers.add(worker);
+    thread.post({ kind: "load", module: this.#options.module }, []);
+    return worker;
+  }
+
+  #receive(job: Job, message: FromWorker): void {
+    if (message.kind === "chunk") {
+      job.chunks.push(message.bytes);
+      job.received += message.bytes.length;
+      job.wake();
+      return;
+    }
+    this.#release(job);
+    if (message.kind === "end") return job.finish();
+    const { code, offset } = message;
+    job.finish(new InflateError(code ?? "ERR_INFLATE_ABORTED_INSTANCE", offset, message.message));
+  }
+
+  #release(job: Job): void {
+    const { worker } = job;
+    if (worker === undefined) return;
+    job.worker = undefined;
+    worker.jobs.delete(job.id);
+    if (worker.jobs.size === 0) worker.thread.keepAlive(false);
+  }
+
+  /** What the dead worker had to do, another one does: what it was given is still here. */
+  #replace(dead: PoolWorker, cause: unknown): void {
+    this.#workers.delete(dead);
+    for (const job of dead.jobs.values()) {
+      job.worker = undefined;
+      job.deaths++;
+      if (job.deaths > 1) job.finish(aborted(job, "two workers ended while they decoded this span", { cause }));
+      else this.#assign(job);
+    }
+  }
+}
+
+function aborted(job: Job, found: string, options?: ErrorOptions): InflateError {
+  const message = `Cannot inflate: ${found}, which begins at compressed offset ${job.start.byte}`;
+  return new InflateError("ERR_INFLATE_ABORTED_INSTANCE", job.start.byte, message, options);
+}

@@ -1,0 +1,121 @@
+/*
+ * The worker of a decoder pool: decodes one span at a time, and another one while that one waits for its chunks to be
+ * taken. To be started by DecoderPool, never imported.
+ */
+import { chooseDecoder } from "./choose-decoder.ts";
+import { InflateError } from "./errors.ts";
+import { nodeBuiltin } from "./node-builtin.ts";
+import type { SpanDecoder } from "./span-decoder.ts";
+import { CHUNKS_AHEAD, type FromWorker, type ToWorker } from "./worker-messages.ts";
+
+/** What both kinds of workers' ports have. */
+interface Port {
+  postMessage(message: FromWorker, transfer: readonly ArrayBufferLike[]): void;
+}
+
+class Job {
+  readonly message: Extract<ToWorker, { kind: "decode" }>;
+  /** Chunks that may still be sent. */
+  credit: number = CHUNKS_AHEAD;
+  isCancelled = false;
+  /** Called when `credit` or `isCancelled` changes. */
+  wake: () => void = () => {};
+
+  constructor(message: Extract<ToWorker, { kind: "decode" }>) {
+    this.message = message;
+  }
+}
+
+class DecoderWorker {
+  readonly #port: Port;
+  readonly #jobs = new Map<number, Job>();
+  #decoder: Promise<SpanDecoder> | undefined;
+  /** Settles when the span that is being decoded is done, or waits. */
+  #busy: Promise<void> = Promise.resolve();
+
+  constructor(port: Port) {
+    this.#port = port;
+  }
+
+  receive(message: ToWorker): void {
+    if (message.kind === "load") {
+      this.#decoder = chooseDecoder({ module: message.module }).then(({ decoder }) => decoder);
+      // Each job reports it.
+      this.#decoder.catch(() => {});
+      return;
+    }
+    if (message.kind === "decode") {
+      const job = new Job(message);
+      this.#jobs.set(message.job, job);
+      void this.#run(job);
+      return;
+    }
+    const job = this.#jobs.get(message.job);
+    if (job === undefined) return;
+    if (message.kind === "taken") job.credit += message.chunks;
+    else job.isCancelled = true;
+    job.wake();
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { job: id, start, compressed, want } = job.message;
+    let leave = await this.#enter();
+    try {
+      const decoder = await this.#decoder;
+      if (decoder === undefined) throw new TypeError("Cannot decode a span: no decoder was loaded");
+      if (job.isCancelled) return;
+      for await (const bytes of decoder.decode(start, compressed, want)) {
+        if (job.isCancelled) break;
+        this.#port.postMessage({ kind: "chunk", job: id, bytes }, [bytes.buffer]);
+        job.credit--;
+        while (job.credit === 0 && !job.isCancelled) {
+          leave();
+          await new Promise<void>((resolve) => {
+            job.wake = resolve;
+          });
+          leave = await this.#enter();
+        }
+      }
+      this.#port.postMessage({ kind: "end", job: id }, []);
+    } catch (error) {
+      const isOwn = error instanceof InflateError;
+      this.#port.postMessage(
+        {
+          kind: "error",
+          job: id,
+          message: error instanceof Error ? error.message : String(error),
+          code: isOwn ? error.code : undefined,
+          offset: isOwn ? error.offset : start.byte,
+        },
+        [],
+      );
+    } finally {
+      leave();
+      this.#jobs.delete(id);
+    }
+  }
+
+  /** Waits for its turn; answers how to leave it to the next one. */
+  async #enter(): Promise<() => void> {
+    const before = this.#busy;
+    let leave = (): void => {};
+    this.#busy = new Promise((resolve) => {
+      leave = resolve;
+    });
+    await before;
+    return leave;
+  }
+}
+
+const threads = nodeBuiltin("node:worker_threads") as
+  | { readonly parentPort?: (Port & { on(event: "message", listener: (data: ToWorker) => void): void }) | null }
+  | undefined;
+const parentPort = threads?.parentPort ?? undefined;
+if (parentPort !== undefined) {
+  const worker = new DecoderWorker(parentPort);
+  parentPort.on("message", (data) => worker.receive(data));
+} else if ("WorkerGlobalScope" in globalThis) {
+  const scope = globalThis as unknown as Port & EventTarget;
+  const worker = new DecoderWorker(scope);
+  scope.addEventListener("message", (event) => worker.receive((event as MessageEvent<ToWorker>).data));
+}
