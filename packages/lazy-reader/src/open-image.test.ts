@@ -1,15 +1,20 @@
 import {
   digestOf,
+  encodeIndex,
   encodeManifest,
+  hostPlatform,
   OCI_CONFIG,
+  OCI_INDEX,
   OCI_LAYER,
   OCI_LAYER_GZIP,
   OCI_LAYER_ZSTD,
   OCI_MANIFEST,
   OciError,
+  type Descriptor,
   type Digest,
+  type ReadOptions,
 } from "@socikit/oci";
-import { createSociIndex, encodeSociIndex } from "@socikit/soci-index";
+import { createSociIndex, decodeSociIndex, encodeSociIndex } from "@socikit/soci-index";
 import { decodeZtoc, encodeZtoc, type TocEntry } from "@socikit/ztoc";
 import { buildZtoc } from "@socikit/ztoc/build";
 import { loadInflate } from "@socikit/inflate";
@@ -19,9 +24,10 @@ import { describe, expect, test } from "vitest";
 import type { LazyEvent } from "./events.ts";
 import { openImage, type LazyImage, type OpenImageOptions } from "./open-image.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
-import { noise } from "./testing/fake-index.ts";
+import { fakeDecoder, fakeIndex, noise } from "./testing/fake-index.ts";
 import { MemoryImages, putImage, type TestLayer } from "./testing/memory-image.ts";
 import { join, writeTar, type TarFile } from "./testing/tar-writer.ts";
+import { tableOf, tocEntry } from "./testing/toc-entry.ts";
 
 const code = (code: string) => expect.objectContaining({ code });
 const text = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -291,6 +297,40 @@ describe("openImage()", () => {
     expect(warnings).toEqual([]);
   });
 
+  test("reads reach the blob with their priority and a signal, from its opening on", async () => {
+    const images = new MemoryImages();
+    await putImage(images, [{ blob: gzip(base), spanSize: 65_536 }, { blob: gzip(upper) }]);
+    const asked: string[] = [];
+    const noted = (what: string, options?: ReadOptions): void => {
+      asked.push(`${what} ${options?.priority}${options?.signal === undefined ? "" : " with a signal"}`);
+    };
+    const watching: MemoryImages = Object.assign(Object.create(images) as MemoryImages, {
+      fetchManifest: (target: string, options?: ReadOptions) => (
+        noted("manifest", options),
+        images.fetchManifest(target)
+      ),
+      stream: (blob: Descriptor, options?: ReadOptions) => (noted("stream", options), images.stream(blob)),
+      referrers: (subject: Digest, options?: ReadOptions) => (noted("referrers", options), images.referrers(subject)),
+      open: async (blob: Descriptor, options?: ReadOptions) => {
+        noted("open", options);
+        const source = await images.open(blob);
+        return {
+          ...source,
+          read: (at: number, length: number, reading?: ReadOptions) => (
+            noted("read", reading),
+            source.read(at, length, reading)
+          ),
+        };
+      },
+    });
+    const image = await openImage({ image: watching }, "latest", { priority: "prefetch" });
+    expect(new Set(asked.splice(0))).toEqual(
+      new Set(["manifest", "stream", "referrers"].map((what) => `${what} prefetch with a signal`)),
+    );
+    await image.read("hard", { priority: "background" });
+    expect(asked).toEqual(["open background with a signal", "read background with a signal"]);
+  });
+
   test("a stream that is cancelled ends its fetch", async () => {
     const { image, images } = await open([{ blob: gzip(base), spanSize: 10_000 }], { maxRequestBytes: 20_000 });
     const reader = image.stream("big").getReader();
@@ -303,6 +343,61 @@ describe("openImage()", () => {
   });
 });
 
+describe("openImage() by indexes of another kind", () => {
+  const output = writeTar([{ name: "fake", content: prose(5000) }]);
+  const toc = tableOf([tocEntry("fake", { uncompressedSize: 5000 })]);
+
+  test("reads a layer by what is found for it, the others by the SOCI index or whole", async () => {
+    const { index, blob } = fakeIndex(output, 1000, { toc, slow: true });
+    const images = new MemoryImages();
+    const gzipped = { blob: gzip(base), spanSize: 65_536 };
+    await putImage(images, [{ blob, mediaType: OCI_LAYER }, gzipped, { blob: gzip(upper) }]);
+    const asked: Digest[] = [];
+    const events: LazyEvent[] = [];
+    const inflate = await loadInflate();
+    const flipping = fakeDecoder();
+    const image = await openImage(
+      {
+        image: images,
+        // The fake layer's decoder, and that of the others.
+        decoder: {
+          decode: (start, compressed, want, options) =>
+            compressed.length <= 1000
+              ? flipping.decode(start, compressed, want, options)
+              : inflate.decoder.decode(start, compressed, want, options),
+        },
+        layerIndex: async (layer) => {
+          asked.push(layer.digest);
+          await Promise.resolve();
+          if (layer.digest !== digestOf(blob)) return undefined;
+          return { size: 77, fetch: () => Promise.resolve({ ...index, layer, compression: "gzip" }) };
+        },
+      },
+      "latest",
+      { onEvent: (event) => events.push(event) },
+    );
+    expect(asked).toHaveLength(3);
+    expect(image.layers.map(({ mode }) => mode)).toEqual(["fake", "ztoc", "whole"]);
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "layer-opened", mode: "fake", bytes: 77, entries: 1 }),
+    );
+    expectBytes(await image.read("fake"), prose(5000));
+    expectBytes(await image.read("tail"), prose(200_000, 2));
+  });
+  test("holds them to the same budget, and passes on what goes wrong", async () => {
+    const { index, blob } = fakeIndex(output, 1000, { toc });
+    const images = new MemoryImages();
+    await putImage(images, [{ blob, mediaType: OCI_LAYER }]);
+    const found = { size: 100, fetch: () => Promise.resolve(index) };
+    const at = (maxZtocBytes: number) =>
+      openImage({ image: images, layerIndex: () => found }, "latest", { maxZtocBytes });
+    expect((await at(100)).layers[0]!.mode).toBe("fake");
+    await expect(at(99)).rejects.toEqual(code("ERR_LAZY_INDEX_TOO_LARGE"));
+    const failing = openImage({ image: images, layerIndex: () => Promise.reject(new Error("no luck")) }, "latest");
+    await expect(failing).rejects.toThrow("no luck");
+  });
+});
+
 describe("openImage() of several platforms", () => {
   const arm = { os: "linux", architecture: "arm64" };
   test("takes the only one there is, through indexes in indexes, and names it", async () => {
@@ -310,6 +405,28 @@ describe("openImage() of several platforms", () => {
       const { image } = await open([{ blob: gzip(upper) }], { put: { nested, platform: arm } });
       expect(image.platform).toMatchObject(arm);
     }
+  });
+  test("takes the host's of several, unless told otherwise", async () => {
+    const images = new MemoryImages();
+    const children = [];
+    for (const architecture of ["s390x", hostPlatform().architecture, "riscv64"]) {
+      const platform = { os: "linux", architecture };
+      const { manifest } = await putImage(images, [{ blob: gzip(upper) }], { platform });
+      children.push({ ...manifest, platform });
+    }
+    const index = encodeIndex({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: children });
+    images.putManifest(index, OCI_INDEX, "many");
+    const chosen = async (options?: OpenImageOptions) =>
+      (await openImage({ image: images }, "many", options)).platform?.architecture;
+    expect(await chosen()).toBe(hostPlatform().architecture);
+    expect(await chosen({ hostPlatform: { os: "linux", architecture: "s390x" } })).toBe("s390x");
+    expect(await chosen({ platform: "linux/riscv64" })).toBe("riscv64");
+    await expect(chosen({ hostPlatform: arm, platform: "linux/mips" })).rejects.toEqual(
+      code("ERR_OCI_PLATFORM_NOT_FOUND"),
+    );
+    await expect(chosen({ hostPlatform: { os: "linux", architecture: "mips" } })).rejects.toEqual(
+      code("ERR_OCI_PLATFORM_NOT_FOUND"),
+    );
   });
   test("refuses a platform that is not there, in an index or by the image's own config", async () => {
     for (const nested of [0, 1]) {
@@ -665,6 +782,56 @@ describe("openImage() limits", () => {
       expect(String(none)).toContain("socikit create");
     },
   );
+  test.for([
+    ["beside indexed ones", [{ blob: gzip(base), spanSize: 65_536 }], "ERR_LAZY_LAYER_TOO_LARGE"],
+    ["alone", [], "ERR_LAZY_NO_INDEX"],
+  ] as const)(
+    "layers without an index, %s, may have so many bytes together, and not a byte more",
+    async ([, indexed, want]) => {
+      const layers = [
+        ...indexed,
+        { blob: gzip(upper) },
+        { blob: tar, mediaType: OCI_LAYER },
+        // The same again is held once.
+        { blob: gzip(upper) },
+        { blob: gzipSync(writeTar(upper), { level: 0 }) },
+      ];
+      const maxWholeLayerBytes = 3 * tar.length;
+      const { image, images } = await open(layers, { maxWholeLayerBytes });
+      expectBytes(await image.read("etc/motd"), text("hello\n"));
+      await image.close();
+      expect(images.open_).toBe(0);
+      await expect(open(layers, { maxWholeLayerBytes: maxWholeLayerBytes - 1 })).rejects.toEqual(code(want));
+    },
+  );
+  test("layers whose blobs alone are too much together are refused before any is fetched", async () => {
+    const images = new MemoryImages();
+    const blobs = [1, 2, 3].map((seed) => writeTar([{ name: "f", content: noise(100_000, seed) }]));
+    await putImage(
+      images,
+      blobs.map((blob) => ({ blob, mediaType: OCI_LAYER })),
+    );
+    const most = blobs.reduce((size, { length }) => size + length, 0);
+    await expect(openImage({ image: images }, "latest", { maxWholeLayerBytes: most - 1 })).rejects.toEqual(
+      code("ERR_LAZY_NO_INDEX"),
+    );
+    expect(images.streamed).toEqual([]);
+    await openImage({ image: images }, "latest", { maxWholeLayerBytes: most });
+  });
+  test("the zTOCs of an image may have so many bytes together, and not a byte more; none is fetched then", async () => {
+    const images = new MemoryImages();
+    const layers = [gzip(base), gzip(upper)].map((blob) => ({ blob, spanSize: 65_536 }));
+    const { index } = await putImage(images, layers);
+    const sizes = decodeSociIndex(images.manifests.get(index!.digest)!.bytes).blobs.map(({ size }) => size);
+    expect(sizes).toHaveLength(2);
+    const most = sizes[0]! + sizes[1]!;
+    await openImage({ image: images }, "latest", { maxZtocBytes: most });
+    const streamed = images.streamed.length;
+    await expect(openImage({ image: images }, "latest", { maxZtocBytes: most - 1 })).rejects.toEqual(
+      code("ERR_LAZY_INDEX_TOO_LARGE"),
+    );
+    expect(images.streamed).toHaveLength(streamed);
+  });
   test("an image without an index whose layer is plainly too large is refused before it is fetched", async () => {
     const images = new MemoryImages();
     await putImage(images, [{ blob: gzip(upper) }, { blob: gzip(base) }]);
