@@ -20,8 +20,8 @@ import {
   wantsColours,
 } from "@socikit/cli";
 import { openImage } from "@socikit/lazy-reader";
-import { decodeManifest, isImageIndex, parseReference, selectPlatform, toDisplay } from "@socikit/oci";
-import { copyImage, createMemoryStore, openRepository } from "@socikit/registry";
+import { copyImage, decodeManifest, isImageIndex, parseReference, selectPlatform, toDisplay } from "@socikit/oci";
+import { createMemoryStore, openRepository } from "@socikit/registry";
 import { dockerCredentials, nodeTransport, serveRegistry } from "@socikit/registry/node";
 import { createRegistryHandler } from "@socikit/registry/server";
 import { packImage, planLayers, sizeOf } from "./pack-image.mjs";

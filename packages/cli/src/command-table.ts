@@ -60,7 +60,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "xattr: mark layers without extended attributes, so that the snapshotter need not look",
       },
       PLAIN_HTTP,
-      { name: "quiet", short: "q", kind: "flag", summary: "no progress and no warnings; print the digests of the indexes only" },
+      {
+        name: "quiet",
+        short: "q",
+        kind: "flag",
+        summary: "no progress and no warnings; print the digests of the indexes only",
+      },
       JSON_OPTION,
     ],
     examples: [

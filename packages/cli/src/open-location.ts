@@ -1,4 +1,12 @@
-import type { BlobReader, BlobWriter, ManifestReader, ManifestWriter, Reference, ReferrerLister } from "@socikit/oci";
+import type {
+  BlobMounter,
+  BlobReader,
+  BlobWriter,
+  ManifestReader,
+  ManifestWriter,
+  Reference,
+  ReferrerLister,
+} from "@socikit/oci";
 import { openRepository, type RegistryEvent, type Transport } from "@socikit/registry";
 import type { LayoutDirectory } from "@socikit/registry/node";
 import { CliError } from "./errors.ts";
@@ -6,8 +14,13 @@ import type { CliIo } from "./io.ts";
 import { formatLocation, type Location } from "./location.ts";
 import { printable } from "./printable.ts";
 
-/** The ports that a repository in a registry and a layout directory have in common. */
-export type ImageStore = ManifestReader & ManifestWriter & BlobReader & BlobWriter & ReferrerLister;
+/** The ports that a repository in a registry and a layout directory have in common; a registry mounts too. */
+export type ImageStore = ManifestReader &
+  ManifestWriter &
+  BlobReader &
+  BlobWriter &
+  ReferrerLister &
+  Partial<BlobMounter>;
 
 /** A location whose ports are open. */
 export interface OpenStore {

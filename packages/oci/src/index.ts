@@ -1,6 +1,6 @@
 /**
  * The nouns of OCI images, and the ports that socikit's packages meet at: digests, descriptors, manifests, references,
- * platforms; reading and writing blobs and manifests wherever they live.
+ * platforms; reading, writing and copying blobs and manifests wherever they live.
  *
  * @module
  */
@@ -22,6 +22,8 @@ export type { Descriptor } from "./descriptor.ts";
 export * from "./media-types.ts";
 export {
   formatPlatform,
+  isImageChild,
+  isImageOf,
   matchesPlatform,
   normalizePlatform,
   parsePlatform,
@@ -33,6 +35,10 @@ export { formatReference, isRepositoryName, isTag, parseReference, type Referenc
 export { blobSource, bytesSource, checkBlobRange, type BlobSource, type ReadOptions } from "./blob-source.ts";
 export { concatBytes } from "./concat-bytes.ts";
 export { chunksOf, readAll, verifyStream } from "./read-stream.ts";
+export { eachConcurrently } from "./concurrently.ts";
+export { uploadBlob } from "./upload-blob.ts";
+export { copyImage, type CopyEvent, type CopyOptions } from "./copy-image.ts";
+export { chooseImages, type ChosenImage, type ImageChoice } from "./choose-images.ts";
 export { verifyBytes } from "./verify-bytes.ts";
 export { verifiedContent, verifiedManifests } from "./verified-content.ts";
 export { isNotFound, isRetryable, retryAfterOf, type PortErrorFacts } from "./port-error.ts";
@@ -40,6 +46,7 @@ export {
   decodeImageConfig,
   decodeManifest,
   isImageIndex,
+  MAX_INDEX_DEPTH,
   MAX_MANIFEST_SIZE,
   type ImageConfig,
   type ImageIndex,

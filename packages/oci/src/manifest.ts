@@ -53,8 +53,10 @@ export interface ImageConfig {
   readonly diffIds: readonly string[];
 }
 
-/** Largest manifest, index or config accepted, in bytes (reliability.md section 1; what oras-go takes). */
+/** Largest manifest, index or config accepted, in bytes (what oras-go takes; the distribution spec asks registries for as much). */
 export const MAX_MANIFEST_SIZE: number = 4 * 1024 * 1024;
+/** Deepest nesting of image indexes that is entered. Real ones are one deep, rarely two. */
+export const MAX_INDEX_DEPTH = 8;
 /** Most layers of a manifest, children of an index, or entries of any list in them. */
 const MAX_DESCRIPTORS = 10_000;
 

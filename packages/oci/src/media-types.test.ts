@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isIndexType, isManifestType, layerCompression, MANIFEST_TYPES } from "./media-types.ts";
+import { isIndexType, isManifestType, layerCompression, MANIFEST_TYPES, isForeignLayer } from "./media-types.ts";
 
 test("every manifest type is an index's or an image's", () => {
   expect(MANIFEST_TYPES.map((type) => [isIndexType(type), isManifestType(type)])).toEqual([
@@ -30,4 +30,15 @@ test.for([
   ["", undefined],
 ] as const)("layerCompression() of %s is %s", ([mediaType, want]) => {
   expect(layerCompression(mediaType)).toBe(want);
+});
+
+test.for<readonly [mediaType: string, foreign: boolean]>([
+  ["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", true],
+  ["application/vnd.docker.image.rootfs.foreign.diff.tar", true],
+  ["application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", true],
+  ["application/vnd.docker.image.rootfs.diff.tar.gzip", false],
+  ["application/vnd.oci.image.layer.v1.tar", false],
+  ["", false],
+])("isForeignLayer(%j) is %s", ([mediaType, foreign]) => {
+  expect(isForeignLayer(mediaType)).toBe(foreign);
 });

@@ -44,6 +44,14 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST;
 }
 
+/**
+ * Whether the type is a foreign layer's (Docker) or a nondistributable one's (OCI): its content need not be where the image
+ * is. Whether it is there all the same is for the store to say; `urls` of a descriptor are never followed.
+ */
+export function isForeignLayer(mediaType: string): boolean {
+  return /\.(?:foreign|nondistributable)\./.test(mediaType);
+}
+
 /** How a layer is packed: what its media type says. `undefined` for anything that cannot be read as a layer. */
 export type LayerCompression = "gzip" | "uncompressed" | "zstd";
 

@@ -132,11 +132,17 @@ function windowsVersion(
   return { major: Number(parts[1]), minor: Number(parts[2]), build: Number(parts[3]) };
 }
 
-/** Whether a child of an index is an image of some platform, not an attestation or another artifact. */
-function isImageChild(child: Descriptor): boolean {
-  return (
-    child.artifactType === undefined && !(child.platform?.os === "unknown" && child.platform.architecture === "unknown")
-  );
+/**
+ * Whether a child of an index may be an image: no artifact, and nothing whose system or processor is `unknown`, such as an
+ * attestation (spec section 10.1).
+ */
+export function isImageChild({ artifactType, platform }: Descriptor): boolean {
+  return artifactType === undefined && platform?.os !== "unknown" && platform?.architecture !== "unknown";
+}
+
+/** Whether a child of an index is an image, or leads to one, of the platform asked for, by what the index says of it. */
+export function isImageOf(child: Descriptor, request: Platform): boolean {
+  return isImageChild(child) && child.platform !== undefined && matchesPlatform(request, child.platform);
 }
 
 /**
@@ -153,7 +159,7 @@ export function selectPlatform(
 ): Descriptor {
   const images = children.filter(isImageChild);
   const wanted = request ?? host;
-  const match = images.find((child) => child.platform !== undefined && matchesPlatform(wanted, child.platform));
+  const match = images.find((child) => isImageOf(child, wanted));
   if (match !== undefined) return match;
   if (request === undefined && images.length === 1) return images[0]!;
   const there = images.map((child) => (child.platform === undefined ? "(none given)" : described(child.platform)));

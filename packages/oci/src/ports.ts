@@ -53,8 +53,11 @@ export interface BlobUpload {
   write(bytes: Uint8Array, options?: ReadOptions): Promise<void>;
   /** Ends the upload: the blob is there under `digest`, or the call fails and nothing is. */
   commit(digest: Digest, options?: ReadOptions): Promise<Descriptor>;
-  /** Lets go of local resources; the upload can be resumed. */
-  suspend(): Promise<void>;
+  /**
+   * Lets go of local resources; the upload can be resumed. May send what was written and not sent yet, unless that has failed
+   * before; what is not sent is not in `offset`. Never fails; a signal ends it early.
+   */
+  suspend(options?: ReadOptions): Promise<void>;
   /** Throws the upload away. Never fails. */
   abort(): Promise<void>;
 }

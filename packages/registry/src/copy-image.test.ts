@@ -1,4 +1,5 @@
 import {
+  copyImage,
   digestOf,
   encodeIndex,
   encodeManifest,
@@ -6,12 +7,11 @@ import {
   OCI_INDEX,
   OCI_LAYER_GZIP,
   OCI_MANIFEST,
+  type CopyEvent,
   type Descriptor,
   type Platform,
 } from "@socikit/oci";
 import { beforeEach, describe, expect, test } from "vitest";
-import { copyImage } from "./copy-image.ts";
-import type { CopyEvent } from "./events.ts";
 import { handlerTransport } from "./handler-transport.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { openRepository, type RemoteRepository } from "./repository.ts";
@@ -120,7 +120,7 @@ describe("copyImage()", () => {
   test("mounts within a registry", async () => {
     const events: CopyEvent[] = [];
     const other = source.open("dst/image");
-    await copyImage(from, other, "latest", { onEvent: (event) => events.push(event) });
+    await copyImage(from, other, "latest", { mountFrom: "src/image", onEvent: (event) => events.push(event) });
     expect(events.filter((event) => event.type === "blob-skipped" && event.reason === "mounted")).toHaveLength(7);
   });
 

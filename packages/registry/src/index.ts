@@ -1,5 +1,5 @@
 /**
- * Where images live: a client of OCI registries over any HTTP transport, copying between places, images in memory.
+ * Where images live: a client of OCI registries over any HTTP transport, images in memory.
  *
  * @module
  */
@@ -12,12 +12,10 @@ export {
 } from "./errors.ts";
 export type { Transport, TransportCapabilities, TransportRequest, TransportResponse } from "./transport.ts";
 export type { CredentialProvider, Credentials } from "./credentials.ts";
-export type { CopyEvent, RegistryEvent } from "./events.ts";
+export type { RegistryEvent } from "./events.ts";
 export { fetchTransport } from "./fetch-transport.ts";
 export { handlerTransport } from "./handler-transport.ts";
 export { openRepository, type RemoteRepository, type RepositoryOptions } from "./repository.ts";
-export { copyImage, type CopyOptions } from "./copy-image.ts";
-export { uploadBlob } from "./upload-blob.ts";
 export { isLoopbackHost } from "./origin.ts";
 export { redactUrl, printable } from "./redact.ts";
 export type { Timer } from "./timer.ts";

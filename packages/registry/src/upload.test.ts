@@ -1,4 +1,4 @@
-import { bytesSource, digestOf } from "@socikit/oci";
+import { bytesSource, digestOf, uploadBlob } from "@socikit/oci";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { handlerTransport } from "./handler-transport.ts";
@@ -8,7 +8,6 @@ import { createRegistryHandler } from "./server.ts";
 import { scriptedRegistry, type Answer } from "./testing/scripted-registry.ts";
 import type { RegistryEvent } from "./events.ts";
 import type { Timer } from "./timer.ts";
-import { uploadBlob } from "./upload-blob.ts";
 
 const BLOB = new Uint8Array(2_500).map((_, i) => (i * 17) ^ (i >> 7));
 const DIGEST = digestOf(BLOB);
@@ -353,6 +352,16 @@ describe("resume()", () => {
     expect(session.stored).toEqual(BLOB);
   });
 
+  test("follows a suspend() that ends with its signal", async () => {
+    const { registry } = uploads((_, { method }) =>
+      method === "PATCH" ? new Response(null, { status: 503, headers: { "retry-after": "30" } }) : undefined,
+    );
+    const upload = await registry.open().begin();
+    await upload.write(BLOB);
+    await upload.suspend({ signal: AbortSignal.timeout(30) });
+    expect(upload.offset).toBe(0);
+  });
+
   test("of an upload that the registry has forgotten is a coded error", async () => {
     const registry = scriptedRegistry(() =>
       Response.json({ errors: [{ code: "BLOB_UPLOAD_UNKNOWN" }] }, { status: 404 }),
@@ -424,6 +433,19 @@ describe("uploadBlob()", () => {
       size: BLOB.length,
     });
     expect(session.stored).toEqual(BLOB);
+  });
+
+  test("begins again without sending once more what broke", async () => {
+    const { registry, methods } = uploads((current, { method }) => {
+      if (method !== "PATCH") return undefined;
+      current.open = false;
+      return new Response(null, { status: 503, headers: { "retry-after": "0" } });
+    });
+    const blob = { digest: DIGEST, size: BLOB.length };
+    const open = registry.open({ uploadChunkSize: 1_000, maxRetries: 0 });
+    expect(await failure(uploadBlob(open, bytesSource(BLOB), blob))).toMatchObject({ status: 503 });
+    // One PATCH an attempt: suspending the broken upload sends none.
+    expect(methods().filter((method) => method === "PATCH")).toHaveLength(4);
   });
 
   test("aborts what it cannot finish", async () => {

@@ -123,6 +123,8 @@ class RemoteUpload implements BlobUpload {
   #pendingSize = 0;
   readonly #digester: Digester | undefined;
   #ended = false;
+  /** Whether sending has failed for good. */
+  #broken = false;
 
   constructor(
     client: RegistryClient,
@@ -217,11 +219,11 @@ class RemoteUpload implements BlobUpload {
     return { mediaType: "application/octet-stream", digest, size };
   }
 
-  async suspend(): Promise<void> {
+  async suspend(options?: ReadOptions): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    // What is not sent is lost here, and sent again from `offset`.
-    if (this.#pendingSize > 0) await this.#flush(undefined).catch(() => {});
+    // What is not sent is lost here, and sent again from `offset`. What broke would only break again.
+    if (this.#pendingSize > 0 && !this.#broken) await this.#flush(options).catch(() => {});
     this.#pending = [];
   }
 
@@ -286,6 +288,19 @@ class RemoteUpload implements BlobUpload {
    * how much it has: one that was cut off may have kept some, and one that is sent the wrong bytes may not notice.
    */
   async #recovering(
+    step: () => Promise<boolean>,
+    isDone: () => Promise<boolean>,
+    options: ReadOptions | undefined,
+  ): Promise<void> {
+    try {
+      await this.#untilDone(step, isDone, options);
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
+  }
+
+  async #untilDone(
     step: () => Promise<boolean>,
     isDone: () => Promise<boolean>,
     options: ReadOptions | undefined,

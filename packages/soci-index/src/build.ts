@@ -22,6 +22,5 @@ export type {
   LayerStartedEvent,
   ZtocPushedEvent,
 } from "./create/create-event.ts";
-export type { ImageChoice } from "./create/image-choice.ts";
 export { LAYER_SKIP_CODES, type LayerSkip, type LayerSkipCode } from "./create/layer-choice.ts";
 export { describeOutcome } from "./create/describe-outcome.ts";

@@ -1,6 +1,5 @@
 import { loadInflate } from "@socikit/inflate";
-import { formatPlatform, parsePlatform, type Descriptor, type Platform } from "@socikit/oci";
-import { copyImage, type CopyEvent } from "@socikit/registry";
+import { copyImage, formatPlatform, parsePlatform, type CopyEvent, type Descriptor, type Platform } from "@socikit/oci";
 import { SociIndexError } from "@socikit/soci-index";
 import {
   createIndex,
@@ -109,8 +108,13 @@ async function copyTo(
   io: CliIo,
 ): Promise<Descriptor> {
   if (isSameStore(source, destination)) return from.store.resolve(from.target, { signal: io.signal });
+  const sameRegistry =
+    source.kind === "registry" &&
+    destination.kind === "registry" &&
+    source.reference.registry === destination.reference.registry;
   return copyImage(from.store, to.store, from.target, {
     signal: io.signal,
+    ...(sameRegistry ? { mountFrom: source.reference.repository } : {}),
     onEvent: (event) => showCopyEvent(event, progress),
   });
 }

@@ -3,10 +3,10 @@ import {
   decodeManifest,
   digestOf,
   isDigest,
+  isForeignLayer,
   isImageIndex,
   isTag,
   MAX_MANIFEST_SIZE,
-  type Descriptor,
   type Digest,
   type ImageManifest,
 } from "@socikit/oci";
@@ -114,7 +114,7 @@ async function checkBlobs(exchange: Exchange, name: string, manifest: ImageManif
   const repository = repositoryOf(exchange, name);
   const checked = new Set<Digest>();
   for (const blob of [manifest.config, ...manifest.layers]) {
-    if (isForeign(blob) || checked.has(blob.digest)) continue;
+    if (isForeignLayer(blob.mediaType) || checked.has(blob.digest)) continue;
     checked.add(blob.digest);
     const stat = await repository.stat(blob.digest, { signal: exchange.request.signal });
     if (stat === undefined)
@@ -124,11 +124,6 @@ async function checkBlobs(exchange: Exchange, name: string, manifest: ImageManif
         `${name} has no ${blob.digest}, which the manifest names`,
       );
   }
-}
-
-/** Layers that registries were not allowed to hold. */
-function isForeign(blob: Descriptor): boolean {
-  return /\.nondistributable\.|\.foreign\./.test(blob.mediaType);
 }
 
 function tagParameters(url: URL): readonly string[] {

@@ -293,6 +293,32 @@ test("createIndex() pushes no zTOC of a layer that does not fit its digest", asy
   expect(target.log).not.toContain("blob sha256:91a51cd0210d5e95b433b97289841a3e8575512e24ee858da759cc029d51716b");
 });
 
+test("createIndex() believes no port: what comes is checked against what was asked for", async () => {
+  const content = goldenContent(goldenImage("i01"));
+  const { descriptor } = await content.fetchManifest("latest");
+  const other = goldenContent(goldenImage("i04"));
+  const wrongManifest: Source = { ...content, fetchManifest: (_, options) => other.fetchManifest("latest", options) };
+  const first = (await createIndex({ image: content, target: memoryTarget() }, "latest", SMALL)).indexes[0]!.layers[0]!;
+  const wrongLayer: Source = {
+    ...content,
+    // Another good layer of the same length as far as anyone is told, and not verified.
+    stream: async (blob, options) =>
+      blob.digest === first.layer.digest
+        ? content.stream({
+            digest: "sha256:cddcedfba3a73531e627ea57ccfb711b18a9082205d05ac2450da65ade063951" as Digest,
+            size: 122,
+          })
+        : content.stream(blob, options),
+  };
+  for (const image of [wrongManifest, wrongLayer]) {
+    const target = memoryTarget();
+    await expect(createIndex({ image, target }, descriptor.digest, SMALL)).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_OCI_(?:SIZE|DIGEST)_MISMATCH$/),
+    });
+    expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+  }
+});
+
 test.each([1, 2])("createIndex() reads %s layers at once", async (concurrency) => {
   const { source, counts } = counting(goldenContent(goldenImage("i05")));
   await createIndex({ image: source, target: memoryTarget() }, entryOf("i05").digest, { ...SMALL, concurrency });

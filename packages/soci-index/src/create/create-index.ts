@@ -1,9 +1,16 @@
 import {
+  bytesSource,
+  chooseImages,
   digestOf,
+  eachConcurrently,
   OCI_MANIFEST,
+  uploadBlob,
+  verifiedContent,
   type BlobReader,
   type BlobWriter,
+  type ChosenImage,
   type Descriptor,
+  type ImageChoice,
   type ManifestReader,
   type ManifestWriter,
   type Platform,
@@ -22,11 +29,8 @@ import {
   type IndexedLayer,
 } from "../soci-index.ts";
 import type { CreateEvent } from "./create-event.ts";
-import { chooseImages, type ChosenImage, type ImageChoice } from "./image-choice.ts";
 import type { LayerSkip } from "./layer-choice.ts";
 import { nothingToIndex, planLayers, type Job, type PlannedLayer } from "./layer-plan.ts";
-import { pushBlob } from "./push-blob.ts";
-import { runAll } from "./run-all.ts";
 
 /** Layers that are smaller get no zTOC, in bytes as stored. */
 export const DEFAULT_MIN_LAYER_SIZE: number = 10 * 2 ** 20;
@@ -42,7 +46,7 @@ export interface CreatePorts {
 }
 
 /** What {@linkcode createIndex} may be told. */
-export interface CreateOptions extends ReadOptions, ImageChoice {
+export interface CreateOptions extends ReadOptions, Omit<ImageChoice, "checkSingle"> {
   /** Uncompressed bytes between two places where reading can begin. @default {4_194_304} */
   readonly spanSize?: number | undefined;
   /** Layers of fewer bytes, as stored, get no zTOC. @default {10_485_760} */
@@ -106,25 +110,27 @@ export interface CreateResult {
  * @throws {RangeError} for options out of their range.
  */
 export async function createIndex(
-  ports: CreatePorts,
+  given: CreatePorts,
   tagOrDigest: string,
   options: CreateOptions = {},
 ): Promise<CreateResult> {
+  // What an index is made of is checked here, whatever the port promises.
+  const ports = { ...given, image: verifiedContent(given.image) };
   const settings = settingsOf(options);
   const { signal, priority } = options;
-  const chosen = await chooseImages(ports.image, tagOrDigest, options, { signal, priority });
+  const chosen = await chooseImages(ports.image, tagOrDigest, imageChoiceOf(options), { signal, priority });
   // Decided for every layer before one is read.
   const { images, jobs } = await planLayers(ports.image, chosen.images, settings, { signal, priority });
   const indexed = images.filter(({ layers }) => layers.some(({ job }) => job !== undefined));
   if (indexed.length === 0) throw nothingToIndex(images, settings.minLayerSize);
 
-  await runAll(jobs, settings.concurrency, signal, (job, inner) =>
+  await eachConcurrently(jobs, settings.concurrency, signal, (job, inner) =>
     indexLayer(ports, job, settings, { signal: inner, priority }),
   );
 
   const config = sociIndexConfig();
   const named = { digest: digestOf(config), size: config.length };
-  await pushBlob(ports.target, named, config, { signal, priority });
+  await putBlob(ports.target, named, config, { signal, priority });
   const indexes: CreatedIndex[] = [];
   const before = new Set<Job>();
   // One after the other: registries without a referrers API keep a list, which two writers would take from each other.
@@ -136,6 +142,22 @@ export async function createIndex(
     indexes.push({ manifest, index, layers, ...(platform === undefined ? {} : { platform }) });
   }
   return { image: chosen.top, indexes };
+}
+
+function imageChoiceOf({ platforms, hostPlatform }: CreateOptions): ImageChoice {
+  return { platforms, hostPlatform };
+}
+
+/** Puts a blob where it may be already; whether it was. */
+async function putBlob(
+  target: CreatePorts["target"],
+  blob: Pick<Descriptor, "digest" | "size">,
+  bytes: Uint8Array,
+  options: ReadOptions,
+): Promise<boolean> {
+  if ((await target.stat(blob.digest, options))?.size === blob.size) return true;
+  await uploadBlob(target, bytesSource(bytes), blob, options);
+  return false;
 }
 
 interface Settings {
@@ -176,7 +198,7 @@ async function indexLayer(ports: CreatePorts, job: Job, settings: Settings, opti
   const build = await buildLayer(ports, job, settings, options);
   const ztoc = { mediaType: SOCI_ZTOC, digest: build.digest, size: build.bytes.length };
   settings.tell({ v: 1, type: "layer-indexed", layer: digest, ztoc });
-  const existed = await pushBlob(ports.target, ztoc, build.bytes, options);
+  const existed = await putBlob(ports.target, ztoc, build.bytes, options);
   settings.tell({ v: 1, type: "ztoc-pushed", layer: digest, ztoc, existed });
   job.ztoc = ztoc;
   job.needsXattrs = build.needsXattrs;

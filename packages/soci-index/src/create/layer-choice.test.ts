@@ -1,6 +1,6 @@
 import { digestOf } from "@socikit/oci";
 import { expect, test } from "vitest";
-import { chooseLayer, isForeignLayer } from "./layer-choice.ts";
+import { chooseLayer } from "./layer-choice.ts";
 
 const DIGEST = digestOf(new Uint8Array());
 const oci = "application/vnd.oci.image.layer.";
@@ -65,19 +65,4 @@ test.for([
   [`${oci}v1.squashfs+gzip`, "ERR_SOCI_UNKNOWN_LAYER_TYPE"],
 ] as const)("chooseLayer() refuses %j with %s", ([mediaType, code]) => {
   expect(() => chooseLayer({ mediaType, digest: DIGEST, size: 5 }, 0)).toThrow(expect.objectContaining({ code }));
-});
-
-test("isForeignLayer() tells layers that a registry may not hold", () => {
-  const types = [
-    `${docker}foreign.diff.tar.gzip`,
-    `${oci}nondistributable.v1.tar+gzip`,
-    `${docker}diff.tar.gzip`,
-    `${oci}v1.tar`,
-  ];
-  expect(types.map((mediaType) => isForeignLayer({ mediaType, digest: DIGEST, size: 0 }))).toEqual([
-    true,
-    true,
-    false,
-    false,
-  ]);
 });

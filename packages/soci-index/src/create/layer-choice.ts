@@ -83,11 +83,6 @@ export function chooseLayer(layer: Descriptor, minLayerSize: number): LayerChoic
   }
 }
 
-/** Whether the layer's content may be somewhere else than in the registry. Its `urls` are never followed. */
-export function isForeignLayer({ mediaType }: Descriptor): boolean {
-  return /\.(?:foreign|nondistributable)\./.test(mediaType);
-}
-
 function isLayerType(mediaType: string): boolean {
   return mediaType.startsWith(OCI_LAYER_PREFIX) || DOCKER_COMPRESSION.has(withoutSuffix(mediaType));
 }

@@ -1,9 +1,8 @@
-import type { BlobReader, Descriptor, ReadOptions } from "@socikit/oci";
+import { isForeignLayer, type BlobReader, type ChosenImage, type Descriptor, type ReadOptions } from "@socikit/oci";
 import type { BuildWarning } from "@socikit/ztoc/build";
 import { SociIndexError } from "../errors.ts";
 import type { LayerSkippedEvent } from "./create-event.ts";
-import type { ChosenImage } from "./image-choice.ts";
-import { chooseLayer, isForeignLayer, type LayerChoice, type LayerSkip } from "./layer-choice.ts";
+import { chooseLayer, type LayerChoice, type LayerSkip } from "./layer-choice.ts";
 
 /** A blob to build a zTOC of, and what became of it. The same bytes under another name of their compression are the same. */
 export interface Job {
@@ -68,7 +67,7 @@ async function presentChoice(
   options: ReadOptions,
 ): Promise<LayerChoice> {
   const choice = chooseLayer(layer, minLayerSize);
-  if (!("build" in choice) || !isForeignLayer(layer)) return choice;
+  if (!("build" in choice) || !isForeignLayer(layer.mediaType)) return choice;
   if ((await source.stat(layer.digest, options)) !== undefined) return choice;
   const message = `ztoc skipped - layer ${layer.digest} (${layer.mediaType}) is not in the registry`;
   return { skip: { code: "foreign", message } };

@@ -1,14 +1,22 @@
-import type { BlobSource, BlobUpload, BlobWriter, Descriptor, ReadOptions } from "@socikit/oci";
-import { RegistryError } from "./errors.ts";
+import type { BlobSource, ReadOptions } from "./blob-source.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { algorithmOf } from "./digest.ts";
+import { isNotFound, isRetryable, retryAfterOf } from "./port-error.ts";
+import type { BlobUpload, BlobWriter } from "./ports.ts";
 
 /** Bytes read at once where the source cannot stream. */
 const PIECE = 4 * 1024 * 1024;
 /** Times that a broken upload is taken up again. */
 const MAX_RESUMES = 3;
+/** Wait before the first of them, in ms; each further one is twice as long. */
+const FIRST_WAIT_MS = 100;
+/** Longest wait that the other side can ask for, in ms. */
+const MAX_WAIT_MS = 30_000;
 
 /**
- * Uploads a blob from a source. An upload that breaks goes on at the offset that the store has reached, or from the start
- * where the store has forgotten it; what cannot be finished is aborted, so nothing half-written stays.
+ * Uploads a blob from a source. An upload that breaks, by an error that says `retryable`, goes on at the offset that the
+ * store has reached, or from the start where the store has forgotten it; what cannot be finished is aborted, so nothing
+ * half-written stays.
  *
  * @param options `onProgress` hears how many of the blob's bytes have been read so far.
  */
@@ -20,7 +28,7 @@ export async function uploadBlob(
 ): Promise<void> {
   if (source.size !== blob.size)
     throw new RangeError(`Cannot upload ${blob.digest}: the source has ${source.size} bytes, not ${blob.size}`);
-  let upload = await target.begin({ ...options, expect: blob });
+  let upload = await begin(target, blob, options);
   for (let resumes = 0; ; resumes++) {
     try {
       // Pieces follow one another: an upload has one end.
@@ -31,11 +39,15 @@ export async function uploadBlob(
       await upload.commit(blob.digest, options);
       return;
     } catch (error) {
-      if (!(error instanceof RegistryError) || !error.retryable || resumes >= MAX_RESUMES || options?.signal?.aborted) {
+      try {
+        options?.signal?.throwIfAborted();
+        if (!isRetryable(error) || resumes >= MAX_RESUMES) throw error;
+        await wait(Math.min(retryAfterOf(error) ?? FIRST_WAIT_MS * 2 ** resumes, MAX_WAIT_MS), options?.signal);
+        upload = await takeUp(target, upload, blob, options);
+      } catch (last) {
         await upload.abort();
-        throw error;
+        throw last;
       }
-      upload = await takeUp(target, upload, blob, options);
     }
   }
 }
@@ -46,13 +58,40 @@ async function takeUp(
   blob: Pick<Descriptor, "digest" | "size">,
   options: ReadOptions | undefined,
 ): Promise<BlobUpload> {
-  await broken.suspend();
+  await broken.suspend(options);
   try {
     return await target.resume(broken.id, options);
   } catch (error) {
-    if (!(error instanceof RegistryError) || error.code !== "ERR_REGISTRY_UPLOAD_UNKNOWN") throw error;
-    return target.begin({ ...options, expect: blob });
+    if (!isNotFound(error)) throw error;
+    return begin(target, blob, options);
   }
+}
+
+function begin(
+  target: BlobWriter,
+  blob: Pick<Descriptor, "digest" | "size">,
+  options: ReadOptions | undefined,
+): Promise<BlobUpload> {
+  return target.begin({
+    signal: options?.signal,
+    priority: options?.priority,
+    algorithm: algorithmOf(blob.digest),
+    expect: blob,
+  });
+}
+
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(handle);
+      reject(signal?.reason);
+    };
+    const handle = setTimeout(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
 }
 
 async function* piecesOf(

@@ -1,31 +1,33 @@
-import {
-  algorithmOf,
-  decodeManifest,
-  encodeIndex,
-  formatPlatform,
-  isImageIndex,
-  isTag,
-  matchesPlatform,
-  OciError,
-  OCI_INDEX,
-  digestOf,
-  type BlobMounter,
-  type BlobReader,
-  type BlobWriter,
-  type Descriptor,
-  type Digest,
-  type ImageIndex,
-  type ImageManifest,
-  type ManifestReader,
-  type ManifestWriter,
-  type Platform,
-  type ReadOptions,
-  type Reference,
-} from "@socikit/oci";
-import { RegistryError } from "./errors.ts";
-import type { CopyEvent } from "./events.ts";
+import type { BlobMounter, BlobReader, BlobWriter, ManifestReader, ManifestWriter, ProgressEvent } from "./ports.ts";
+import type { ReadOptions } from "./blob-source.ts";
 import { eachConcurrently } from "./concurrently.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { algorithmOf, digestOf, type Digest } from "./digest.ts";
+import { OciError } from "./errors.ts";
+import { encodeIndex } from "./go-json.ts";
+import { decodeManifest, isImageIndex, MAX_INDEX_DEPTH } from "./manifest.ts";
+import { isForeignLayer, OCI_INDEX } from "./media-types.ts";
+import { isImageOf, selectPlatform, type Platform } from "./platform.ts";
+import { isTag } from "./reference.ts";
 import { uploadBlob } from "./upload-blob.ts";
+
+/** What {@linkcode copyImage} did. */
+export type CopyEvent = ProgressEvent &
+  (
+    | { readonly type: "blob-started"; readonly digest: Digest; readonly size: number }
+    /** `bytes` of the blob are there so far. */
+    | { readonly type: "blob-progress"; readonly digest: Digest; readonly size: number; readonly bytes: number }
+    | { readonly type: "blob-copied"; readonly digest: Digest; readonly size: number }
+    /** The blob was not sent: it was there, could be mounted, or is a layer that registries do not hold. */
+    | {
+        readonly type: "blob-skipped";
+        readonly digest: Digest;
+        readonly size: number;
+        readonly reason: "present" | "mounted" | "foreign";
+      }
+    | { readonly type: "manifest-copied"; readonly descriptor: Descriptor }
+    | { readonly type: "tagged"; readonly tag: string; readonly descriptor: Descriptor }
+  );
 
 /** How {@linkcode copyImage} copies. */
 export interface CopyOptions extends ReadOptions {
@@ -34,6 +36,8 @@ export interface CopyOptions extends ReadOptions {
    * smaller index is made, which has another digest; what belongs to them (attestations, SOCI indexes) stays in it.
    */
   readonly platforms?: readonly Platform[] | undefined;
+  /** Another repository of the target's registry that holds the image: blobs are mounted from there where the target can. */
+  readonly mountFrom?: string | undefined;
   /** Tag that names the copy, written last. */
   readonly tag?: string | undefined;
   /** Blobs copied at the same time. @default {3} */
@@ -53,8 +57,6 @@ interface Plan {
   readonly blobs: readonly Descriptor[];
 }
 
-/** Indexes inside indexes. */
-const MAX_DEPTH = 4;
 /** Manifests of one image. */
 const MAX_MANIFESTS = 10_000;
 
@@ -67,31 +69,27 @@ const MAX_MANIFESTS = 10_000;
  * URLs not followed.
  *
  * @returns The descriptor of what the copy's tag names.
- * @throws {OciError} `ERR_OCI_PLATFORM_NOT_FOUND` for a platform that the image does not have.
+ * @throws {OciError} `ERR_OCI_PLATFORM_NOT_FOUND` for a platform that the image does not have; `ERR_OCI_TOO_LARGE` for
+ * indexes too deep or with too many manifests.
  */
 export async function copyImage(
-  source: ManifestReader & BlobReader & { readonly reference?: Reference },
-  target: ManifestReader &
-    ManifestWriter &
-    BlobReader &
-    BlobWriter &
-    Partial<BlobMounter> & { readonly reference?: Reference },
+  source: ManifestReader & BlobReader,
+  target: ManifestWriter & Pick<BlobReader, "stat"> & BlobWriter & Partial<BlobMounter>,
   tagOrDigest: string,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
-  const { tag, onEvent, signal } = options;
+  const { tag, onEvent, signal, mountFrom } = options;
   if (tag !== undefined && !isTag(tag)) throw new TypeError(`Cannot copy image: ${JSON.stringify(tag)} is not a tag`);
   const root = await source.fetchManifest(tagOrDigest, { signal });
   const plan = await planCopy(source, root, options);
-  const from = mountSource(source.reference, target.reference);
   await eachConcurrently(plan.blobs, options.concurrency ?? 3, signal, async (blob, inner) => {
     const { digest, size } = blob;
     const skip = (reason: "present" | "mounted" | "foreign"): void =>
       onEvent?.({ v: 1, type: "blob-skipped", digest, size, reason });
-    if (isForeign(blob)) return skip("foreign");
+    if (isElsewhere(blob)) return skip("foreign");
     const there = await target.stat(digest, { signal: inner });
     if (there?.size === size) return skip("present");
-    if (from !== undefined && (await target.mount?.(digest, from, { signal: inner }))) return skip("mounted");
+    if (mountFrom !== undefined && (await target.mount?.(digest, mountFrom, { signal: inner }))) return skip("mounted");
     onEvent?.({ v: 1, type: "blob-started", digest, size });
     const opened = await source.open(blob, { signal: inner });
     try {
@@ -122,7 +120,7 @@ async function planCopy(source: ManifestReader, root: Node, options: CopyOptions
   const manifests = new Map<Digest, Node>();
   const visit = async (node: Node, depth: number): Promise<void> => {
     const manifest = decodeManifest(node.bytes, node.descriptor.mediaType);
-    if (depth > MAX_DEPTH) throw tooLarge(`its indexes are nested more than ${MAX_DEPTH} deep`);
+    if (depth > MAX_INDEX_DEPTH) throw tooLarge(`its indexes are nested more than ${MAX_INDEX_DEPTH} deep`);
     if (!isImageIndex(manifest)) {
       for (const blob of [manifest.config, ...manifest.layers])
         if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
@@ -141,29 +139,19 @@ async function planCopy(source: ManifestReader, root: Node, options: CopyOptions
   return { manifests: [...manifests.values()], blobs: [...blobs.values()] };
 }
 
-function tooLarge(what: string): RegistryError {
-  return new RegistryError("ERR_REGISTRY_TOO_LARGE", `Cannot copy image: ${what}`);
+function tooLarge(what: string): OciError {
+  return new OciError("ERR_OCI_TOO_LARGE", `Cannot copy image: ${what}`);
 }
 
 /** The image, or what of it the platforms leave. */
 async function choose(source: ManifestReader, root: Node, options: CopyOptions): Promise<Node> {
   const { platforms, signal } = options;
   if (platforms === undefined) return root;
-  const manifest: ImageIndex | ImageManifest = decodeManifest(root.bytes, root.descriptor.mediaType);
+  const manifest = decodeManifest(root.bytes, root.descriptor.mediaType);
   if (!isImageIndex(manifest)) return root;
-  const isOf = (child: Descriptor, wanted: Platform): boolean =>
-    child.platform !== undefined && child.artifactType === undefined && matchesPlatform(wanted, child.platform);
-  for (const wanted of platforms) {
-    if (manifest.manifests.some((child) => isOf(child, wanted))) continue;
-    const there = manifest.manifests.flatMap(({ platform }) =>
-      platform === undefined ? [] : [formatPlatform(platform)],
-    );
-    throw new OciError(
-      "ERR_OCI_PLATFORM_NOT_FOUND",
-      `Cannot copy image: it has no ${formatPlatform(wanted)}; it has ${there.length === 0 ? "no platforms" : there.join(", ")}`,
-    );
-  }
-  const images = new Set(manifest.manifests.filter((child) => platforms.some((wanted) => isOf(child, wanted))));
+  // Fails where there is none, and says what there is.
+  for (const wanted of platforms) selectPlatform(manifest.manifests, wanted, wanted);
+  const images = new Set(manifest.manifests.filter((child) => platforms.some((wanted) => isImageOf(child, wanted))));
   const digests = new Set<string>([...images].map(({ digest }) => digest));
   // Attestations and SOCI indexes name the manifest that they belong to in an annotation.
   const belongs = (child: Descriptor): boolean =>
@@ -178,12 +166,7 @@ async function choose(source: ManifestReader, root: Node, options: CopyOptions):
   };
 }
 
-/** The repository to mount from: another one of the same registry. */
-function mountSource(source: Reference | undefined, target: Reference | undefined): string | undefined {
-  if (source === undefined || target === undefined || source.registry !== target.registry) return undefined;
-  return source.repository === target.repository ? undefined : source.repository;
-}
-
-function isForeign(blob: Descriptor): boolean {
-  return (blob.urls?.length ?? 0) > 0 && /\.foreign\.|\.nondistributable\./.test(blob.mediaType);
+/** A layer that registries need not hold, of which it is said where else it is. */
+function isElsewhere({ urls, mediaType }: Descriptor): boolean {
+  return (urls?.length ?? 0) > 0 && isForeignLayer(mediaType);
 }

@@ -2,7 +2,7 @@
  * Runs a task for each item, at most `concurrency` at once. When one fails, or the signal is aborted, the others are told
  * by their signal, nothing new starts, and the first error is thrown once all have ended: nothing runs on behind it.
  */
-export async function runAll<T>(
+export async function eachConcurrently<T>(
   items: readonly T[],
   concurrency: number,
   signal: AbortSignal | undefined,
@@ -27,7 +27,7 @@ export async function runAll<T>(
     }
   };
   try {
-    await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
+    await Promise.all(Array.from({ length: Math.max(1, Math.min(concurrency, items.length)) }, work));
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runAll } from "./run-all.ts";
+import { eachConcurrently } from "./concurrently.ts";
 
 const tick = (ms = 1): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -7,10 +7,10 @@ test.for([
   [1, 1],
   [3, 3],
   [99, 7],
-] as const)("runAll() runs at most %s at once", async ([concurrency, most]) => {
+] as const)("eachConcurrently() runs at most %s at once", async ([concurrency, most]) => {
   let [running, peak] = [0, 0];
   const done: number[] = [];
-  await runAll([0, 1, 2, 3, 4, 5, 6], concurrency, undefined, async (item) => {
+  await eachConcurrently([0, 1, 2, 3, 4, 5, 6], concurrency, undefined, async (item) => {
     peak = Math.max(peak, ++running);
     await tick();
     running--;
@@ -19,9 +19,9 @@ test.for([
   expect([peak, done.sort()]).toEqual([most, [0, 1, 2, 3, 4, 5, 6]]);
 });
 
-test("runAll() tells the others when one fails, waits for them, and throws the first error", async () => {
+test("eachConcurrently() tells the others when one fails, waits for them, and throws the first error", async () => {
   const log: string[] = [];
-  const run = runAll([0, 1, 2, 3], 2, undefined, async (item, signal) => {
+  const run = eachConcurrently([0, 1, 2, 3], 2, undefined, async (item, signal) => {
     if (item === 0) {
       await tick();
       throw new Error("first");
@@ -36,13 +36,13 @@ test("runAll() tells the others when one fails, waits for them, and throws the f
   expect(log).toEqual(["start 1", "end 1"]);
 });
 
-test("runAll() starts nothing for a signal that is aborted, and throws its reason", async () => {
+test("eachConcurrently() starts nothing for a signal that is aborted, and throws its reason", async () => {
   const reason = new Error("enough");
   const never = async (): Promise<void> => expect.fail("started");
-  await expect(runAll([1], 1, AbortSignal.abort(reason), never)).rejects.toBe(reason);
+  await expect(eachConcurrently([1], 1, AbortSignal.abort(reason), never)).rejects.toBe(reason);
   const abort = new AbortController();
   const started: number[] = [];
-  const run = runAll([1, 2, 3], 1, abort.signal, async (item) => {
+  const run = eachConcurrently([1, 2, 3], 1, abort.signal, async (item) => {
     started.push(item);
     abort.abort(reason);
   });
