@@ -14,6 +14,13 @@ const REASONS = [
     "a malformed number",
     ({ features, ours }) => has(features, "odd number") && /its checksum or a number|its size is/.test(ours.end),
   ],
+  // Python and GNU tar refuse some that Go takes: negative ones, and those that are blank.
+  [
+    "a malformed number",
+    ({ features, earlier, ours, theirs }) =>
+      theirs.end !== undefined &&
+      (has(features, "odd number") || (ours.end === "no error" && any(earlier, "odd number"))),
+  ],
   [
     "a bad checksum",
     ({ features, ours }) => has(features, "bad checksum") && /its checksum or a number/.test(ours.end),
@@ -64,7 +71,7 @@ const REASONS = [
     ({ reader, features, ours, theirs }) =>
       reader === "tarfile" &&
       has(features, "gnu times") &&
-      theirs.name?.replace(/\/+$/, "") === `14530251740/${ours.name?.replace(/\/+$/, "")}`,
+      theirs.name?.replace(/\/+$/, "") === `14530251740/${ours.name}`.replace(/\/+$/, ""),
   ],
   [
     "an empty name",
@@ -74,18 +81,18 @@ const REASONS = [
   [
     "content of an old directory",
     ({ features, before, ours }) =>
-      [features, before].some((words) => has(words, "slash")) && /its checksum or a number/.test(ours.end),
+      [features, before].some((words) => has(words, "slash", "odd name")) && /its checksum or a number/.test(ours.end),
   ],
   [
     "content of a link or directory",
     ({ reader, earlier }) =>
-      (reader === "GNU tar" && has(earlier, "link or directory with a size")) ||
-      (reader === "bsdtar" && has(earlier, "hard link with a size")),
+      (reader === "GNU tar" && any(earlier, "link or directory with a size")) ||
+      (reader === "bsdtar" && any(earlier, "hard link with a size")),
   ],
   [
     "a sparse file behind a header that is not PAX",
-    ({ reader, features, before }) =>
-      reader === "GNU tar" && [features, before].some((words) => has(words, "sparse") && !has(words, "ustar")),
+    ({ reader, features, earlier }) =>
+      reader === "GNU tar" && [...earlier, features].some((words) => has(words, "sparse") && !has(words, "ustar")),
   ],
 ];
 
@@ -94,7 +101,7 @@ export function reasonOf(reader, { at, ours, theirs }, { members }) {
   const index = members.findIndex((member) => at >= member.at && at < member.end);
   const { features } = members.at(index);
   const before = (index < 0 ? members.at(-2) : members[index - 1])?.features ?? [];
-  const earlier = members.slice(0, index < 0 ? -1 : index).flatMap((member) => member.features);
+  const earlier = members.slice(0, index < 0 ? -1 : index).map((member) => member.features);
   const fields = ["name", "type", "size"].filter(
     (field) => theirs[field] !== undefined && theirs[field] !== ours[field],
   );
@@ -103,6 +110,10 @@ export function reasonOf(reader, { at, ours, theirs }, { members }) {
 
 function has(features, ...any) {
   return any.some((feature) => features.includes(feature));
+}
+
+function any(members, feature) {
+  return members.some((features) => features.includes(feature));
 }
 
 /** Whether the entries differ in this field, and in no other but the name, of which readers drop slashes. */

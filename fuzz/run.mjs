@@ -99,7 +99,7 @@ async function execute(run, input) {
   const text =
     error === undefined
       ? "accepted"
-      : `${error.code ?? error.name} ${error.message.replace(/"[^]*"/, '""').replace(/\d+/g, "#")}`;
+      : `${error.code ?? error.name} ${error.message.replace(/"[^]*"/, '""').replace(/sha\d+:[0-9a-f]+|\d+/g, "#")}`;
   let finding;
   if (error !== undefined && typeof error.code !== "string") finding = `uncoded ${text}`;
   else if (error?.code?.startsWith("ERR_") && !/^ERR_(?:ZTOC|INFLATE|OCI)_/.test(error.code))

@@ -18,6 +18,7 @@ export { decodeZtoc, MAX_ZTOC_SIZE } from "./decode.ts";
 export { encodeZtoc } from "./encode.ts";
 export { decodeZinfo, encodeZinfo, WINDOW_SIZE, type Checkpoint, type Checkpoints, type Zinfo } from "./zinfo.ts";
 export { decodeTarZinfo, encodeTarZinfo, type TarZinfo } from "./tar-zinfo.ts";
+export { inspectZtoc, ZTOC_FINDING_CODES, type ZtocFinding, type ZtocFindingCode } from "./inspect-ztoc.ts";
 export { spansOf, type Span } from "./span.ts";
 export type { Check, LayerIndex, Piece } from "./layer-index.ts";
 export { createZtocIndex, mostOutputOf, type ZtocIndex } from "./ztoc-index.ts";
