@@ -1,4 +1,4 @@
-import { toDisplay, type ReadOptions } from "@socikit/oci";
+import { concatBytes, toDisplay, type ReadOptions } from "@socikit/oci";
 import { compareTarHeader, sparseForm, type TocEntry } from "@socikit/ztoc";
 import { onAbort } from "./abort-listeners.ts";
 import { LazyReadError } from "./errors.ts";
@@ -160,19 +160,8 @@ export class EntryContents {
 /** All bytes of some chunks, in one array. */
 export async function concat(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    all.push(chunk);
-    size += chunk.length;
-  }
-  if (all.length === 1) return all[0]!;
-  const joined = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of all) {
-    joined.set(chunk, at);
-    at += chunk.length;
-  }
-  return joined;
+  for await (const chunk of chunks) all.push(chunk);
+  return all.length === 1 ? all[0]! : concatBytes(all);
 }
 
 function checkRange(start: number, end: number): void {

@@ -2,7 +2,10 @@ import type { ByteString } from "@socikit/oci";
 
 /** Longest entry name taken into a tree, in bytes: Linux's `PATH_MAX`, past which no path can be opened. */
 export const MAX_PATH_BYTES: number = 4096;
-/** Deepest entry taken into a tree, in components: images have about thirty at most, and every level costs a walk a step. */
+/**
+ * Deepest entry taken into a tree, in components. A name of {@linkcode MAX_PATH_BYTES} could have 2,048 of them, each of which becomes
+ * a directory where nobody wrote it down: one entry would cost as much memory as two thousand.
+ */
 export const MAX_PATH_DEPTH: number = 256;
 
 /**

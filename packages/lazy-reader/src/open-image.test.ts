@@ -331,6 +331,46 @@ describe("openImage()", () => {
     expect(asked).toEqual(["open background with a signal", "read background with a signal"]);
   });
 
+  test("asks for one thing after another only where the one names the other", async () => {
+    const images = new MemoryImages();
+    await putImage(
+      images,
+      [base, upper, [...base, ...upper]].map((files) => ({ blob: gzip(files), spanSize: 65_536 })),
+      { nested: 1 },
+    );
+    // Everything that is asked for in one turn of the event loop is on its way together.
+    const rounds: string[][] = [];
+    let turn: Promise<void> | undefined;
+    const asked = async (what: string): Promise<void> => {
+      if (turn === undefined) {
+        rounds.push([]);
+        turn = new Promise((resolve) => setTimeout(resolve, 5));
+        void turn.then(() => (turn = undefined));
+      }
+      rounds.at(-1)!.push(what);
+      await turn;
+    };
+    const slow: MemoryImages = Object.assign(Object.create(images) as MemoryImages, {
+      fetchManifest: async (target: string) => (await asked("manifest"), images.fetchManifest(target)),
+      async *referrers(subject: Digest) {
+        await asked("referrers");
+        yield* images.referrers(subject);
+      },
+      stream: async (blob: Descriptor) => (await asked("blob"), images.stream(blob)),
+      open: async (blob: Descriptor) => (await asked("layer"), images.open(blob)),
+    });
+    const image = await openImage({ image: slow }, "latest");
+    expect(rounds.splice(0)).toEqual([
+      ["manifest"],
+      ["manifest"],
+      ["referrers"],
+      ["manifest"],
+      ["blob", "blob", "blob"],
+    ]);
+    await image.read("etc/motd");
+    expect(rounds).toEqual([["layer"]]);
+  });
+
   test("a stream that is cancelled ends its fetch", async () => {
     const { image, images } = await open([{ blob: gzip(base), spanSize: 10_000 }], { maxRequestBytes: 20_000 });
     const reader = image.stream("big").getReader();
