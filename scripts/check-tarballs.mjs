@@ -30,6 +30,11 @@ try {
   for (const [name, { folder }] of Object.entries(PACKAGES)) {
     const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", place], join(root, folder)));
     tarballs[name] = `file:${join(place, filename)}`;
+    check(`${name} has the licence`, () => {
+      const packed = run("tar", ["-xOf", join(place, filename), "package/LICENSE"]);
+      if (packed !== readFileSync(join(root, "LICENSE"), "utf8"))
+        throw new Error("its LICENSE is not the repository's");
+    });
     const { exports } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
     for (const [entry, target] of Object.entries(exports)) {
       if (typeof target === "object") entries.push(name + entry.slice(1));
