@@ -1,6 +1,7 @@
 import type { ByteString } from "@socikit/oci";
-import { mostOutput, spanBoundsOf } from "./span.ts";
+import { spanBoundsOf } from "./span.ts";
 import { BLOCK_SIZE } from "./tar-header.ts";
+import { mostOutputOf } from "./ztoc-index.ts";
 import type { TocEntry, Ztoc } from "./ztoc.ts";
 
 /** Codes of {@linkcode ZtocFinding}, each one oddity. */
@@ -72,6 +73,7 @@ export function* inspectZtoc(ztoc: Ztoc): Generator<ZtocFinding, void, undefined
 
 function* inspectSpans(ztoc: Ztoc): Generator<ZtocFinding> {
   const bounds = spanBoundsOf(ztoc);
+  const isGzip = ztoc.compression.algorithm === "gzip";
   for (let spanId = 0; spanId < bounds.count; spanId++) {
     const start = bounds.compressedStart(spanId);
     const end = bounds.compressedEnd(spanId);
@@ -88,7 +90,7 @@ function* inspectSpans(ztoc: Ztoc): Generator<ZtocFinding> {
         "error",
         `has compressed bytes ${start} to ${end} of ${ztoc.compressedArchiveSize}`,
       );
-    else if (output > mostOutput(ztoc.compression.algorithm, end - start))
+    else if (output > (isGzip ? mostOutputOf(end - start) : end - start))
       yield finding("ODD_ZTOC_SPAN_TOO_LARGE", "error", `claims ${output} bytes out of ${end - start}`);
     // The last one may hold nothing but what follows the archive.
     if (output <= 0 && spanId < bounds.count - 1) yield finding("ODD_ZTOC_EMPTY_SPAN", "warning", "is empty");

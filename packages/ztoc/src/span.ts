@@ -1,7 +1,7 @@
 import type { ByteRange, Digest } from "@socikit/oci";
 import { decodeTarZinfo, tarSpanCount } from "./tar-zinfo.ts";
 import { decodeZinfo } from "./zinfo.ts";
-import type { CompressionAlgorithm, Ztoc } from "./ztoc.ts";
+import type { Ztoc } from "./ztoc.ts";
 
 /** A part of a layer that decompresses on its own. */
 export interface Span {
@@ -29,11 +29,6 @@ export function spansOf(ztoc: Ztoc): readonly Span[] {
     uncompressed: { start: bounds.uncompressedStart(id), end: bounds.uncompressedEnd(id) },
     digest,
   }));
-}
-
-/** Most bytes that compressed ones can give: DEFLATE makes at most 258 of two bits. What claims more is no span. */
-export function mostOutput(algorithm: CompressionAlgorithm, compressedLength: number): number {
-  return algorithm === "gzip" ? 1032 * compressedLength + 65536 : compressedLength;
 }
 
 /** Where spans begin and end, without an object for each. */

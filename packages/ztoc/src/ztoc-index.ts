@@ -2,7 +2,7 @@ import type { Start } from "@socikit/inflate";
 import type { ByteRange, Descriptor, Digest } from "@socikit/oci";
 import { ZtocError } from "./errors.ts";
 import type { Check, LayerIndex, Piece } from "./layer-index.ts";
-import { mostOutput, spanBoundsOf } from "./span.ts";
+import { spanBoundsOf } from "./span.ts";
 import { decodeZinfo, WINDOW_SIZE } from "./zinfo.ts";
 import type { CompressionAlgorithm, TableOfContents, Ztoc } from "./ztoc.ts";
 
