@@ -54,6 +54,26 @@ const open = async (handler: Handler, options?: { transport?: "fetch"; impatient
 
 testBlobSource("nodeTransport()", BLOB, () => open(honest));
 
+// undici's dump() never settled on such bodies, and a process with nothing else to wait for ended in silence.
+test.each([
+  [500, "ERR_REGISTRY_STATUS"],
+  [403, "ERR_REGISTRY_DENIED"],
+  [404, "ERR_REGISTRY_MANIFEST_UNKNOWN"],
+])("a chunked error page of 300 kB with status %d: an error in time", { timeout: 20_000 }, async (status, code) => {
+  const { repository } = await serve((_, response) => void response.writeHead(status).end("x".repeat(300_000)));
+  await expect(repository.fetchManifest("latest")).rejects.toMatchObject({ code });
+});
+
+test("cancelling a body settles, whatever is left of it", { timeout: 5_000 }, async () => {
+  const { port } = await serve((_, response) => void response.writeHead(200).end("x".repeat(3_000_000)));
+  const transport = nodeTransport();
+  closers.push(() => transport.close());
+  const { body } = await transport.send({ method: "GET", url: `http://127.0.0.1:${port}/`, headers: {} });
+  const reader = body!.getReader();
+  await reader.read();
+  await reader.cancel();
+});
+
 describe.for(["node", "fetch"] as const)("over %s", (kind) => {
   const options = kind === "fetch" ? { transport: "fetch" as const } : {};
 
