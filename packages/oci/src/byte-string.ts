@@ -72,16 +72,18 @@ export function toDisplay(text: ByteString): string {
 }
 
 function displayInvalid(bytes: Uint8Array): string {
-  let shown = "";
+  // Joined once: a string that grows by every byte of a name of megabytes is a rope of as many nodes.
+  const shown: string[] = [];
+  let valid = 0;
   for (let at = 0; at < bytes.length;) {
     const length = utf8Length(bytes, at);
     if (length === 0) {
-      shown += `\\x${bytes[at]!.toString(16).padStart(2, "0")}`;
-      at += 1;
-    } else {
-      shown += utf8.decode(bytes.subarray(at, at + length));
-      at += length;
+      if (valid < at) shown.push(utf8.decode(bytes.subarray(valid, at)));
+      shown.push(`\\x${bytes[at]!.toString(16).padStart(2, "0")}`);
+      valid = at + 1;
     }
+    at += length || 1;
   }
-  return shown;
+  if (valid < bytes.length) shown.push(utf8.decode(bytes.subarray(valid)));
+  return shown.join("");
 }

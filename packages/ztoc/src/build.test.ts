@@ -380,3 +380,28 @@ test("buildZtoc() turns any damage into a zTOC or a coded error", async () => {
     { numRuns: 500 },
   );
 });
+
+describe("maxZtocBytes", () => {
+  const entries = concat(...["a", "b", "c"].map((c) => tarEntry({ name: c.repeat(90) }, "x")), tarEnd());
+  const plain = (maxZtocBytes: number, layer: Uint8Array = entries): Promise<ZtocBuild> =>
+    build(layer, { compression: "uncompressed", maxZtocBytes });
+
+  test("entries up to the limit are a zTOC, one past it is an error", async () => {
+    // Each entry takes its name and some 30 bytes more until the zTOC is written; the last one may pass the limit.
+    expect((await plain(1000)).ztoc.toc.length).toBe(3);
+    const { code, message } = await errorOf(plain(200));
+    expect(code).toBe("ERR_ZTOC_TOO_LARGE");
+    expect(message).toContain("more than 200 bytes");
+  });
+
+  test("a damaged tar is told as such, whatever its size", async () => {
+    const damaged = entries.slice();
+    damaged[2 * 1024 + 148] = 0x39;
+    expect((await errorOf(plain(200, damaged))).code).toMatch(/^ERR_ZTOC_TAR_/);
+  });
+
+  test("checkpoints past the limit end the build at once", async () => {
+    const layer = gzipSync(concat(tarEntry({ name: "a" }, text(2_000_000)), tarEnd()));
+    expect((await errorOf(build(layer, { spanSize: 0, maxZtocBytes: 70_000 }))).code).toBe("ERR_ZTOC_TOO_LARGE");
+  });
+});

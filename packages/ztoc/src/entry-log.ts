@@ -38,6 +38,11 @@ export class EntryLog {
     return this.#length;
   }
 
+  /** Bytes that the entries take here. They take more in a zTOC. */
+  get size(): number {
+    return this.#log.end;
+  }
+
   /** Most bytes that the entries take in a zTOC. */
   get encodedSizeBound(): number {
     return this.#encodedSizeBound;

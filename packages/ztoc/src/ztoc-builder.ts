@@ -32,6 +32,8 @@ export interface ZtocBuilderOptions {
   readonly spanSize?: number | undefined;
   /** Stored in the zTOC. @default {"AWS SOCI CLI v0.2"} */
   readonly buildToolIdentifier?: string | undefined;
+  /** Bytes at which a zTOC is given up, while it is built. The reference's builder stops there too. @default {1_073_741_824} */
+  readonly maxZtocBytes?: number | undefined;
 }
 
 /** A zTOC that was built. */
@@ -59,6 +61,7 @@ export class ZtocBuilder implements LayerConsumer {
   readonly #compression: CompressionAlgorithm;
   readonly #spanSize: number;
   readonly #buildToolIdentifier: string;
+  readonly #maxZtocBytes: number;
   readonly #tar: TarParser;
   readonly #entries: EntryLog = new EntryLog();
   readonly #spans: SpanHasher = new SpanHasher();
@@ -70,6 +73,8 @@ export class ZtocBuilder implements LayerConsumer {
   #needsXattrs = false;
   /** Whether Go's reader would come to a member that it refuses. */
   #meetsBadMember = false;
+  /** Entries alone make the zTOC too large. No more are kept, but the layer is read on: its own errors come first. */
+  #hasTooMany = false;
   #hasEnded = false;
   /** Where the reference, reading the zTOC back, takes the next entry's header to begin; past an entry, it gives up. */
   #readBackOffset = 0n;
@@ -91,6 +96,7 @@ export class ZtocBuilder implements LayerConsumer {
     this.#compression = options.compression;
     this.#spanSize = spanSize;
     this.#buildToolIdentifier = options.buildToolIdentifier ?? DEFAULT_BUILD_TOOL_IDENTIFIER;
+    this.#maxZtocBytes = options.maxZtocBytes ?? MAX_ZTOC_SIZE;
     this.#tar = new TarParser((entry) => this.#addEntry(entry));
   }
 
@@ -135,10 +141,9 @@ export class ZtocBuilder implements LayerConsumer {
       bits: boundary.bits,
       window: window(),
     });
-    if (this.#checkpoints.zinfoSize > MAX_ZTOC_SIZE)
-      throw new ZtocError(
-        "ERR_ZTOC_TOO_LARGE",
-        `Cannot build zTOC: cannot marshal Ztoc to flatbuffers: ${this.#checkpoints.length} checkpoints exceed 1 GiB; take a larger span size`,
+    if (this.#checkpoints.zinfoSize > this.#maxZtocBytes)
+      throw this.#tooLarge(
+        `${this.#checkpoints.length} checkpoints are more than ${this.#maxZtocBytes} bytes; take a larger span size`,
       );
     this.#spans.cut(boundary.compressed, boundary.compressed - (boundary.bits === 0 ? 0 : 1));
   }
@@ -159,6 +164,8 @@ export class ZtocBuilder implements LayerConsumer {
     const memberError = this.#meetsBadMember ? this.#members.error(this.#compressedSize) : undefined;
     if (memberError !== undefined) throw memberError;
     if (this.#tar.error !== undefined) throw this.#tar.error;
+    if (this.#hasTooMany)
+      throw this.#tooLarge(`the names and PAX records of its entries are more than ${this.#maxZtocBytes} bytes`);
     const spanDigests = this.#spans.finish();
     const zinfo = this.#serializedZinfo();
     const bytes = writeZtoc(
@@ -196,7 +203,13 @@ export class ZtocBuilder implements LayerConsumer {
     return { size: bytes.length, write: (target) => target.set(bytes) };
   }
 
+  #tooLarge(what: string): ZtocError {
+    return new ZtocError("ERR_ZTOC_TOO_LARGE", `Cannot build zTOC: cannot marshal Ztoc to flatbuffers: ${what}`);
+  }
+
   #addEntry(entry: TarEntry): void {
+    this.#hasTooMany ||= this.#entries.size > this.#maxZtocBytes;
+    if (this.#hasTooMany) return;
     const modTime = formatModTime(entry.modTime);
     const isWide = this.#entries.push({
       name: entry.name,
