@@ -1,3 +1,4 @@
+import { printable } from "@socikit/oci";
 import { COMMANDS } from "./command-table.ts";
 import { coloursFor, wantsColours } from "./colours.ts";
 import { explainError } from "./error-table.ts";
@@ -5,7 +6,6 @@ import { EXIT_CODES, type ExitCode } from "./exit-codes.ts";
 import { helpText } from "./help.ts";
 import type { CliIo } from "./io.ts";
 import { parseCommandLine } from "./parse-command-line.ts";
-import { printable } from "./printable.ts";
 import { version } from "./version.ts";
 
 /**
@@ -56,6 +56,11 @@ async function report(error: unknown, args: readonly string[], io: CliIo): Promi
 function causes(error: unknown): string {
   const lines: string[] = [];
   for (let at: unknown = error; at instanceof Error && lines.length < 10; at = at.cause)
-    lines.push((at.stack ?? String(at)).split("\n").map(printable).join("\n"));
+    lines.push(
+      (at.stack ?? String(at))
+        .split("\n")
+        .map((line) => printable(line))
+        .join("\n"),
+    );
   return lines.join("\ncaused by ");
 }

@@ -1,18 +1,18 @@
-import type {
-  BlobMounter,
-  BlobReader,
-  BlobWriter,
-  ManifestReader,
-  ManifestWriter,
-  Reference,
-  ReferrerLister,
+import {
+  printable,
+  type BlobMounter,
+  type BlobReader,
+  type BlobWriter,
+  type ManifestReader,
+  type ManifestWriter,
+  type Reference,
+  type ReferrerLister,
 } from "@socikit/oci";
 import { openRepository, type RegistryEvent, type Transport } from "@socikit/registry";
 import type { LayoutDirectory } from "@socikit/registry/node";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import { formatLocation, type Location } from "./location.ts";
-import { printable } from "./printable.ts";
 
 /** The ports that a repository in a registry and a layout directory have in common; a registry mounts too. */
 export type ImageStore = ManifestReader &
@@ -99,6 +99,8 @@ function eventLine(event: RegistryEvent): string {
       return `< redirect to ${event.to}`;
     case "retry":
       return `! again in ${event.delayMs} ms: ${event.reason}`;
+    case "referrers":
+      return `! ${event.count} referrers of ${event.subject}, ${event.via === "api" ? "by the referrers API" : "from the fallback tag: there is no referrers API"}`;
     case "credentials-withheld":
       return `! no credentials for ${event.realm}, which ${event.registry} names: it does not belong to it`;
   }

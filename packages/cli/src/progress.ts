@@ -1,7 +1,7 @@
+import { printable } from "@socikit/oci";
 import type { Colours } from "./colours.ts";
 import { formatBytes, formatDuration } from "./format-quantity.ts";
 import type { CliOutput } from "./io.ts";
-import { printable } from "./printable.ts";
 import { progressLines, type ProgressRow } from "./progress-rows.ts";
 
 /** Shows what goes on, on stderr. Texts may come from strangers: they are made printable here. */

@@ -1,4 +1,4 @@
-import { utf8Length } from "./utf8.ts";
+import { utf8Length, wellFormed } from "./utf8.ts";
 
 /**
  * A decoded JSON value. Objects are Maps, so no member name is special; a number that is not written as an integer is
@@ -131,7 +131,7 @@ class JsonScanner {
       }
     }
     this.#at = at + 1;
-    return text.replaceAll(LONE_SURROGATE, "\ufffd");
+    return wellFormed(text);
   }
 
   #number(): number | JsonFraction {
@@ -177,7 +177,6 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** What ends a string or needs a look; JSON has no control characters in one. */
 // oxlint-disable-next-line no-control-regex
 const SPECIAL = /["\\\u0000-\u001f]/g;
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -1,6 +1,7 @@
 import type { Descriptor } from "./descriptor.ts";
 import type { ImageIndex, ImageManifest } from "./manifest.ts";
 import type { Platform } from "./platform.ts";
+import { wellFormed } from "./utf8.ts";
 
 /**
  * A value that {@linkcode encodeGoJson} writes. Members that are `undefined` are left out. A `Map` is an object too, one
@@ -115,10 +116,8 @@ function isList(value: GoJson): value is readonly GoJson[] {
   return Array.isArray(value);
 }
 
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-
 function quoted(value: string): string {
-  return JSON.stringify(value.replaceAll(LONE_SURROGATE, "\ufffd")).replaceAll(
+  return JSON.stringify(wellFormed(value)).replaceAll(
     /[<>&\u2028\u2029]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -33,6 +33,7 @@ export {
 export { hostPlatform } from "./host-platform.ts";
 export { formatReference, isRepositoryName, isTag, parseReference, type Reference } from "./reference.ts";
 export { blobSource, bytesSource, checkBlobRange, type BlobSource, type ReadOptions } from "./blob-source.ts";
+export { printable } from "./printable.ts";
 export { concatBytes } from "./concat-bytes.ts";
 export { chunksOf, readAll, verifyStream } from "./read-stream.ts";
 export { eachConcurrently } from "./concurrently.ts";

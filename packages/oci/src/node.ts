@@ -4,3 +4,4 @@
  * @module
  */
 export { openFileSource } from "./node/file-source.ts";
+export { hostErrorCode, isMissingFile, replaceFile, syncDirectory } from "./node/replace-file.ts";

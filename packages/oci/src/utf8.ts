@@ -13,3 +13,10 @@ export function utf8Length(bytes: Uint8Array, at: number): number {
   for (let i = 2; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0;
   return length;
 }
+
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/** The text with U+FFFD for each surrogate that is not one of a pair. `String.prototype.toWellFormed` is younger than ES2023. */
+export function wellFormed(text: string): string {
+  return text.replaceAll(LONE_SURROGATE, "\ufffd");
+}

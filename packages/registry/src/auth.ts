@@ -1,3 +1,4 @@
+import { printable } from "@socikit/oci";
 import { encodeBase64 } from "./base64.ts";
 import { parseChallenges } from "./challenge.ts";
 import type { CredentialProvider, Credentials } from "./credentials.ts";
@@ -5,7 +6,7 @@ import { RegistryError } from "./errors.ts";
 import type { RegistryEvent } from "./events.ts";
 import { exchange } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
-import { printable, redactUrl } from "./redact.ts";
+import { MAX_SAID, redactUrl } from "./redact.ts";
 import { isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
 import { finishBody, readBody, readPrefix } from "./read-body.ts";
 import { realmTrust } from "./realm.ts";
@@ -195,7 +196,8 @@ export class Authorizer {
     const context = { status: response.status, method: request.method, url: redactUrl(request.url) };
     if (response.status !== 200) {
       const details = parseErrorBody(await readPrefix(response.body, MAX_ERROR_BODY));
-      const said = details[0] === undefined ? "" : ` (${printable(`${details[0].code}: ${details[0].message}`)})`;
+      const said =
+        details[0] === undefined ? "" : ` (${printable(`${details[0].code}: ${details[0].message}`, MAX_SAID)})`;
       const refused = response.status === 400 || response.status === 401 || response.status === 403;
       const who = credentials === undefined ? "an anonymous token" : "a token for these credentials";
       throw new RegistryError(

@@ -1,4 +1,4 @@
-import type { ReadOptions } from "@socikit/oci";
+import { printable, type ReadOptions } from "@socikit/oci";
 import { Authorizer } from "./auth.ts";
 import type { CredentialProvider } from "./credentials.ts";
 import { RegistryError, type RegistryErrorContext } from "./errors.ts";
@@ -6,7 +6,7 @@ import type { RegistryEvent } from "./events.ts";
 import { exchange } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
 import { finishBody, readPrefix } from "./read-body.ts";
-import { printable, redactUrl } from "./redact.ts";
+import { redactUrl } from "./redact.ts";
 import { crossOriginHeaders, isRedirect, mayContact, MAX_REDIRECTS } from "./redirect.ts";
 import { contentCodingOf, MAX_ERROR_BODY, parseErrorBody } from "./responses.ts";
 import { retryAfterMs, retryDelayMs } from "./retry.ts";

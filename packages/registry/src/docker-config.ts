@@ -1,7 +1,7 @@
+import { printable } from "@socikit/oci";
 import { decodeBase64 } from "./base64.ts";
 import type { Credentials } from "./credentials.ts";
 import { RegistryError } from "./errors.ts";
-import { printable } from "./redact.ts";
 
 /** What is read of docker's `config.json`, or podman's `auth.json`. */
 export interface DockerConfig {

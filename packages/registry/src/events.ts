@@ -1,4 +1,4 @@
-import type { ProgressEvent } from "@socikit/oci";
+import type { Digest, ProgressEvent } from "@socikit/oci";
 
 /** What a registry client did. URLs come without query and user info. */
 export type RegistryEvent = ProgressEvent &
@@ -13,6 +13,13 @@ export type RegistryEvent = ProgressEvent &
         readonly url: string;
         readonly delayMs: number;
         readonly reason: string;
+      }
+    /** Referrers of `subject` have been listed: `count` of them, by the API or from the fallback tag. */
+    | {
+        readonly type: "referrers";
+        readonly subject: Digest;
+        readonly via: "api" | "tag";
+        readonly count: number;
       }
     /** A challenge named a token server that the credentials are not sent to; an anonymous token is asked for. */
     | { readonly type: "credentials-withheld"; readonly registry: string; readonly realm: string }

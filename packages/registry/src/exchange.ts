@@ -1,7 +1,8 @@
+import { printable } from "@socikit/oci";
 import { RegistryError } from "./errors.ts";
 import { guardBody } from "./guard-body.ts";
 import type { Limits } from "./limits.ts";
-import { printable, redactUrl } from "./redact.ts";
+import { MAX_SAID, redactUrl } from "./redact.ts";
 import type { Timer } from "./timer.ts";
 import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
@@ -106,7 +107,7 @@ const PLAIN_WORDS: ReadonlyMap<string, string> = new Map([
 
 function describe(error: unknown): string {
   const { code, message } = causeOf(error);
-  const words = PLAIN_WORDS.get(code) ?? (message === "" ? "the connection failed" : printable(message));
+  const words = PLAIN_WORDS.get(code) ?? (message === "" ? "the connection failed" : printable(message, MAX_SAID));
   return code === "" ? words : `${words} (${printable(code, 60)})`;
 }
 

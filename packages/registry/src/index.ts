@@ -17,7 +17,7 @@ export { fetchTransport } from "./fetch-transport.ts";
 export { handlerTransport } from "./handler-transport.ts";
 export { openRepository, type RemoteRepository, type RepositoryOptions } from "./repository.ts";
 export { isLoopbackHost } from "./origin.ts";
-export { redactUrl, printable } from "./redact.ts";
+export { redactUrl } from "./redact.ts";
 export type { Timer } from "./timer.ts";
 export { createMemoryStore } from "./memory-store.ts";
 export type { Store, StoreRepository } from "./store.ts";

@@ -6,6 +6,7 @@ import {
   MANIFEST_TYPES,
   MAX_MANIFEST_SIZE,
   OciError,
+  printable,
   type Descriptor,
   type Digest,
   type FetchedManifest,
@@ -14,7 +15,6 @@ import {
 import type { ClientResponse, RegistryClient } from "./client.ts";
 import { RegistryError, type RegistryErrorContext } from "./errors.ts";
 import { readBody } from "./read-body.ts";
-import { printable } from "./redact.ts";
 import { contentLengthOf, mediaTypeOf } from "./responses.ts";
 import { repositoryScope } from "./scopes.ts";
 

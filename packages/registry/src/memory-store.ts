@@ -20,6 +20,7 @@ import {
 import { RegistryError } from "./errors.ts";
 import { PagedBytes } from "./paged-bytes.ts";
 import { referrerOf } from "./referrer.ts";
+import { sizeMismatch } from "./size-mismatch.ts";
 import type { Store, StoreRepository } from "./store.ts";
 import { uploadId } from "./upload-id.ts";
 
@@ -307,11 +308,4 @@ class MemoryUpload implements BlobUpload {
     for (const chunk of this.#bytes.chunks()) digester.update(chunk);
     return digester.digest();
   }
-}
-
-function sizeMismatch(expect: Pick<Descriptor, "digest" | "size">, size: number): OciError {
-  return new OciError(
-    "ERR_OCI_SIZE_MISMATCH",
-    `Cannot open ${expect.digest}: it has ${size} bytes, its descriptor says ${expect.size}`,
-  );
 }

@@ -23,7 +23,7 @@ export type RangeAnswer =
 
 /**
  * Judges a response to a range request by status and header fields. Everything that a server, cache or proxy can get wrong
- * here is silent damage for a client that only looks at `ok` (reliability.md section 2.6).
+ * here is silent damage for a client that only looks at `ok`: bytes of another place that pass for those asked for.
  */
 export function classifyRange(status: number, headers: Headers, want: WantedRange): RangeAnswer {
   const fault = (what: string): RangeAnswer => ({ kind: "fault", what });

@@ -1,3 +1,4 @@
+import { concatBytes } from "@socikit/oci";
 import { RegistryError, type RegistryErrorContext } from "./errors.ts";
 import { contentLengthOf } from "./responses.ts";
 
@@ -15,16 +16,6 @@ async function readWhile(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Ar
       return;
     }
   }
-}
-
-function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /**
@@ -49,7 +40,7 @@ export async function readBody(
   });
   if (size > limit)
     throw new RegistryError("ERR_REGISTRY_TOO_LARGE", `Cannot read ${what}: it is longer than ${limit} bytes`, context);
-  return concat(chunks, size);
+  return concatBytes(chunks);
 }
 
 /** The first bytes of a body, `limit` at most. Empty or less where the body breaks. Never fails. */
@@ -67,7 +58,7 @@ export async function readPrefix(body: ReadableStream<Uint8Array> | null, limit:
   } catch {
     // What came says why the request failed; that the rest did not come is less to know.
   }
-  return concat(chunks, size);
+  return concatBytes(chunks);
 }
 
 /** Reads a body's last few bytes, so that its connection can be used again, or cancels it where there is more. Never fails. */

@@ -1,6 +1,7 @@
+import { printable } from "@socikit/oci";
 import { RegistryError } from "./errors.ts";
 import { isLocalAddress, isLoopbackHost } from "./origin.ts";
-import { printable, redactUrl } from "./redact.ts";
+import { redactUrl } from "./redact.ts";
 
 /** Most redirects of one request. */
 export const MAX_REDIRECTS: number = 5;

@@ -40,10 +40,26 @@ export class RemoteReferrers {
     this.#client = client;
   }
 
-  /** Descriptors of the manifests whose subject is `subject`. */
+  /** Descriptors of the manifests whose subject is `subject`. When they have been read, or are left, the event says by which way. */
   async *list(
     subject: Digest,
     options: ReadOptions & { readonly artifactType?: string } = {},
+  ): AsyncGenerator<Descriptor> {
+    let count = 0;
+    try {
+      for await (const referrer of this.#listed(subject, options)) {
+        count++;
+        yield referrer;
+      }
+    } finally {
+      const via = this.#capability;
+      if (via !== "unknown") this.#client.options.onEvent?.({ v: 1, type: "referrers", subject, via, count });
+    }
+  }
+
+  async *#listed(
+    subject: Digest,
+    options: ReadOptions & { readonly artifactType?: string },
   ): AsyncGenerator<Descriptor> {
     const { artifactType } = options;
     const matches = (descriptor: Descriptor): boolean =>

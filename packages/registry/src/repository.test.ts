@@ -10,6 +10,7 @@ import {
 } from "@socikit/oci";
 import { describe, expect, test } from "vitest";
 import type { RegistryEvent } from "./events.ts";
+import type { RegistryEvent } from "./events.ts";
 import { handlerTransport } from "./handler-transport.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { openRepository } from "./repository.ts";
@@ -117,7 +118,7 @@ describe("fetchManifest()", () => {
       url: "https://r.test/v2/a/b/manifests/latest",
     });
     expect(String(error)).toContain(
-      "Cannot fetch manifest r.test/a/b:latest: r.test answers 403 (DENIED: no\\u001b[2Jxxx",
+      "Cannot fetch manifest r.test/a/b:latest: r.test answers 403 (DENIED: no\\x1b[2Jxxx",
     );
     expect(String(error).length).toBeLessThan(700);
   });
@@ -311,7 +312,9 @@ describe("against the registry of this package", () => {
       requests.push(`${request.method} ${new URL(request.url).pathname}`);
       return handler(request);
     });
-    return { repository: openRepository("localhost:5000/a/b", { transport }), requests, transport };
+    const events: RegistryEvent[] = [];
+    const onEvent = (event: RegistryEvent): void => void events.push(event);
+    return { repository: openRepository("localhost:5000/a/b", { transport, onEvent }), requests, transport, events };
   };
   const pushConfig = async (repository: ReturnType<typeof open>["repository"]): Promise<void> => {
     const upload = await repository.begin();
@@ -372,6 +375,27 @@ describe("against the registry of this package", () => {
     ]);
     await repository.deleteManifest(one.digest);
     expect((await all(repository.referrers(subject.digest))).map(({ digest }) => digest)).toEqual([two.digest]);
+  });
+
+  test.for<["api" | "tag", Parameters<typeof open>[0]]>([
+    ["api", undefined],
+    ["tag", withoutReferrersApi],
+  ])("an event tells that referrers were listed by the %s, and how many", async ([via, wrap]) => {
+    const { repository, events } = open(wrap);
+    await pushConfig(repository);
+    const subject = await repository.pushManifest(BYTES, OCI_MANIFEST);
+    for (const artifactType of ["x/1", "x/2"])
+      await repository.pushManifest(image({ subject, artifactType }), OCI_MANIFEST);
+    await all(repository.referrers(subject.digest));
+    await all(repository.referrers(subject.digest, { artifactType: "x/2" }));
+    // Whoever has found what it looked for leaves.
+    for await (const _ of repository.referrers(subject.digest)) break;
+    const event = { v: 1, type: "referrers", subject: subject.digest, via };
+    expect(events.filter(({ type }) => type === "referrers")).toEqual([
+      { ...event, count: 2 },
+      { ...event, count: 1 },
+      { ...event, count: 1 },
+    ]);
   });
 
   test("the missing API is asked for once", async () => {

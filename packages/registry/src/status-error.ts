@@ -1,5 +1,6 @@
+import { printable } from "@socikit/oci";
 import { RegistryError, type RegistryErrorCode, type RegistryErrorDetail } from "./errors.ts";
-import { printable } from "./redact.ts";
+import { MAX_SAID } from "./redact.ts";
 import { isRetryableStatus } from "./retry.ts";
 
 /** A response that is not what was hoped for. */
@@ -29,7 +30,7 @@ export function statusError(refusal: Refusal): RegistryError {
   const { status, method, url, details, action, host, hint, retryAfterMs } = refusal;
   const said = details
     .slice(0, 3)
-    .map(({ code, message }) => printable([code, message].filter((part) => part !== "").join(": ")))
+    .map(({ code, message }) => printable([code, message].filter((part) => part !== "").join(": "), MAX_SAID))
     .join("; ");
   const message = `Cannot ${action}: ${host} answers ${status}${said === "" ? wordsOf(status) : ` (${said})`}`;
   return new RegistryError(codeOf(refusal), hint === undefined ? message : `${message}; ${hint}`, {

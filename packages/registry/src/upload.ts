@@ -1,7 +1,9 @@
 import {
   algorithmOf,
+  concatBytes,
   createDigester,
   OciError,
+  printable,
   type BlobUpload,
   type Descriptor,
   type Digest,
@@ -12,7 +14,6 @@ import {
 import type { ClientRequest, ClientResponse, RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
 import { finishBody } from "./read-body.ts";
-import { printable } from "./redact.ts";
 import { mayContact } from "./redirect.ts";
 import { parseUploadRange } from "./responses.ts";
 import { retryDelayMs } from "./retry.ts";
@@ -358,13 +359,7 @@ class RemoteUpload implements BlobUpload {
   /** What is pending as one array, which stays pending. */
   #takePending(): Uint8Array {
     if (this.#pending.length !== 1) {
-      const all = new Uint8Array(this.#pendingSize);
-      let at = 0;
-      for (const piece of this.#pending) {
-        all.set(piece, at);
-        at += piece.length;
-      }
-      this.#pending = [all];
+      this.#pending = [concatBytes(this.#pending)];
     }
     return this.#pending[0]!;
   }

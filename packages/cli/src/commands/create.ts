@@ -1,5 +1,13 @@
 import { loadInflate } from "@socikit/inflate";
-import { copyImage, formatPlatform, parsePlatform, type CopyEvent, type Descriptor, type Platform } from "@socikit/oci";
+import {
+  copyImage,
+  formatPlatform,
+  parsePlatform,
+  printable,
+  type CopyEvent,
+  type Descriptor,
+  type Platform,
+} from "@socikit/oci";
 import { SociIndexError } from "@socikit/soci-index";
 import {
   createIndex,
@@ -16,7 +24,6 @@ import type { CliIo } from "../io.ts";
 import type { Invocation } from "../invocation.ts";
 import { isSameStore, parseLocation, type Location } from "../location.ts";
 import { locationOpener, type OpenImage, type OpenStore } from "../open-location.ts";
-import { printable } from "../printable.ts";
 import { createProgress, type Progress } from "../progress.ts";
 
 /** `socikit create` */

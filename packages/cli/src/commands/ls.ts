@@ -1,9 +1,8 @@
 import type { FileInfo } from "@socikit/lazy-reader";
-import { bytesOf, toDisplay, type ByteString } from "@socikit/oci";
+import { bytesOf, printable, toDisplay, type ByteString } from "@socikit/oci";
 import type { CommandRun } from "../command-spec.ts";
 import { coloursFor, wantsColours, type Colours } from "../colours.ts";
 import type { CliOutput } from "../io.ts";
-import { printable } from "../printable.ts";
 import { withImage } from "../with-image.ts";
 
 /** Output is written in pieces of about this many bytes. */

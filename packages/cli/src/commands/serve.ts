@@ -1,9 +1,9 @@
+import { printable } from "@socikit/oci";
 import { createMemoryStore, isLoopbackHost, type Store } from "@socikit/registry";
 import { createRegistryHandler } from "@socikit/registry/server";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
 import type { CliIo } from "../io.ts";
-import { printable } from "../printable.ts";
 
 const DEFAULT_LISTEN = "127.0.0.1:5000";
 

@@ -1,11 +1,10 @@
-import { layerCompression } from "@socikit/oci";
+import { layerCompression, printable } from "@socikit/oci";
 import { loadInflate } from "@socikit/inflate";
-import { buildZtoc } from "@socikit/ztoc/build";
+import { buildZtoc, DEFAULT_SPAN_SIZE } from "@socikit/ztoc/build";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
 import { locatedError } from "../located-error.ts";
 import { peek } from "../peek.ts";
-import { printable } from "../printable.ts";
 
 /** Compressions that a zTOC can be of. */
 type Indexable = "gzip" | "uncompressed";
@@ -58,7 +57,6 @@ export const ztocBuild: CommandRun = async (invocation, io) => {
 
 /** A tar header. */
 const HEADER_SIZE = 512;
-const DEFAULT_SPAN_SIZE = 4 * 1024 * 1024;
 
 function nameOf(layer: string): string {
   return layer === "-" ? "standard input" : layer;

@@ -1,11 +1,8 @@
 import { isDigest, toDisplay } from "@socikit/oci";
-import { decodeTarZinfo, decodeZinfo, decodeZtoc, type Ztoc } from "@socikit/ztoc";
+import { decodeTarZinfo, decodeZinfo, decodeZtoc, MAX_ZTOC_SIZE, type Ztoc } from "@socikit/ztoc";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
 import { locatedError } from "../located-error.ts";
-
-/** What `decodeZtoc` takes at most. */
-const MAX_ZTOC_SIZE = 1024 ** 3;
 
 /** `socikit ztoc info` */
 export const ztocInfo: CommandRun = async (invocation, io) => {

@@ -1,7 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, realpath, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { open, realpath, stat } from "node:fs/promises";
+import { isMissingFile, replaceFile } from "@socikit/oci/node";
 import type { CliFiles } from "../io.ts";
 
 /** The host's files. */
@@ -40,31 +39,7 @@ async function replace(path: string, bytes: Uint8Array): Promise<void> {
   // Renaming over a symbolic link would leave the file that it names as it was.
   const target = await realpath(path).catch(() => path);
   const before = await stat(target).catch(() => undefined);
-  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}`);
-  try {
-    const file = await open(temporary, "wx", before === undefined ? 0o666 : before.mode & 0o7777);
-    try {
-      // The mode given to open is cut down by the umask.
-      if (before !== undefined) await file.chmod(before.mode & 0o7777);
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw aboutPath(error, temporary, path);
-  }
-}
-
-/** The host's error, about the file that the user knows. */
-function aboutPath(error: unknown, temporary: string, path: string): unknown {
-  if (!(error instanceof Error)) return error;
-  const found = error as NodeJS.ErrnoException;
-  if (found.path === temporary) found.path = path;
-  found.message = found.message.replaceAll(temporary, path);
-  return found;
+  await replaceFile(target, bytes, before === undefined ? {} : { mode: before.mode & 0o7777 });
 }
 
 async function kind(path: string): Promise<"file" | "directory" | "other" | undefined> {
@@ -72,8 +47,7 @@ async function kind(path: string): Promise<"file" | "directory" | "other" | unde
     const found = await stat(path);
     return found.isFile() ? "file" : found.isDirectory() ? "directory" : "other";
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (isMissingFile(error)) return undefined;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { hostPlatform } from "@socikit/oci";
 import { homedir } from "node:os";
 import type { WriteStream } from "node:tty";
 import type { Transport } from "@socikit/registry";
@@ -18,7 +19,7 @@ export function nodeIo(signal: AbortSignal): CliIo {
     env: process.env,
     signal,
     files: nodeFiles(),
-    architecture: goArchitecture(process.arch),
+    architecture: hostPlatform(process.arch).architecture,
     system: process.platform,
     home: homedir(),
     now: () => performance.now(),
@@ -58,18 +59,4 @@ function outputOf(stream: WriteStream, { rejects }: { readonly rejects: boolean 
 /** The writes after one that met EPIPE fail as writes to a destroyed stream: the same thing. */
 function brokenPipe(error: NodeJS.ErrnoException): Error {
   return error.code === "ERR_STREAM_DESTROYED" ? Object.assign(error, { code: "EPIPE" }) : error;
-}
-
-/** https://go.dev/doc/install/source#environment */
-function goArchitecture(arch: NodeJS.Architecture): string {
-  switch (arch) {
-    case "x64":
-      return "amd64";
-    case "ia32":
-      return "386";
-    case "ppc64":
-      return "ppc64le";
-    default:
-      return arch;
-  }
 }

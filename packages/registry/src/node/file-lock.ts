@@ -1,9 +1,9 @@
 import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
+import { hostErrorCode, isMissingFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { uploadId } from "../upload-id.ts";
-import { hostErrorCode, isNotFound } from "./atomic-file.ts";
 
 /** Milliseconds to wait for a lock that another process holds. It is held for one small read, write and rename. */
 const PATIENCE_MS = 10_000;
@@ -81,7 +81,7 @@ async function contentOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    if (isMissingFile(error)) return undefined;
     throw error;
   }
 }
@@ -94,7 +94,7 @@ async function isStale(path: string, holder: string): Promise<boolean> {
     // Of another machine's process, and of a file that is empty between creation and writing, only the age tells.
     return Date.now() - (await stat(path)).mtimeMs > STALE_MS;
   } catch (error) {
-    if (isNotFound(error)) return false;
+    if (isMissingFile(error)) return false;
     throw error;
   }
 }
@@ -119,7 +119,7 @@ async function remove(path: string, stale: string): Promise<void> {
     await rename(path, aside);
     if ((await contentOf(aside)) !== stale) await link(aside, path);
   } catch (error) {
-    if (!isNotFound(error) && hostErrorCode(error) !== "EEXIST") throw error;
+    if (!isMissingFile(error) && hostErrorCode(error) !== "EEXIST") throw error;
   }
   await rm(aside, { force: true });
 }

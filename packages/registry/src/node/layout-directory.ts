@@ -17,12 +17,13 @@ import {
   type FetchedManifest,
   type ReadOptions,
 } from "@socikit/oci";
-import { openFileSource } from "@socikit/oci/node";
+import { isMissingFile, openFileSource, replaceFile, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
+import { referrersTag } from "../referrers.ts";
+import { sizeMismatch } from "../size-mismatch.ts";
 import { sourceStream } from "../source-stream.ts";
 import type { StoreRepository } from "../store.ts";
-import { isNotFound, replaceFile, syncDirectory } from "./atomic-file.ts";
 import { findTag, LayoutIndex, REF_NAME, tagOfName, type LayoutEntry, type RawEntry } from "./layout-index.ts";
 import { LayoutUploads } from "./layout-upload.ts";
 
@@ -99,7 +100,7 @@ async function checkLayout(directory: string): Promise<void> {
     version = (JSON.parse(await readFile(join(directory, "oci-layout"), "utf8")) as { imageLayoutVersion?: unknown })
       ?.imageLayoutVersion;
   } catch (cause) {
-    if (isNotFound(cause)) throw invalidLayout(directory, "it has no oci-layout file", cause);
+    if (isMissingFile(cause)) throw invalidLayout(directory, "it has no oci-layout file", cause);
     if (cause instanceof SyntaxError) throw invalidLayout(directory, "its oci-layout file is not JSON", cause);
     throw cause;
   }
@@ -314,7 +315,7 @@ class OpenLayout implements LayoutDirectory {
     try {
       await rm(this.#blobPath(digest));
     } catch (cause) {
-      if (!isNotFound(cause)) throw cause;
+      if (!isMissingFile(cause)) throw cause;
       throw new RegistryError("ERR_REGISTRY_BLOB_UNKNOWN", `Cannot remove blob: "${this.directory}" has no ${digest}`, {
         cause,
       });
@@ -461,11 +462,6 @@ function nameOfRaw(raw: RawEntry): unknown {
   return (annotations as RawEntry)[REF_NAME] || undefined;
 }
 
-/** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema */
-function referrersTag(subject: Digest): string {
-  return `${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`;
-}
-
 function isReferrersTag(name: string | undefined): boolean {
   return name !== undefined && /^sha(?:256|512)-[0-9a-f]{64}$/.test(name);
 }
@@ -476,7 +472,7 @@ async function statFile(path: string): Promise<{ readonly size: number } | undef
     const found = await stat(path);
     return found.isFile() ? { size: found.size } : undefined;
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    if (isMissingFile(error)) return undefined;
     throw error;
   }
 }
@@ -486,13 +482,6 @@ async function isWhole(path: string, digest: Digest): Promise<boolean> {
   const file = await statFile(path);
   if (file === undefined || file.size > MAX_MANIFEST_SIZE) return false;
   return digestOf(new Uint8Array(await readFile(path)), algorithmOf(digest)) === digest;
-}
-
-function sizeMismatch(expect: Pick<Descriptor, "digest" | "size">, size: number): OciError {
-  return new OciError(
-    "ERR_OCI_SIZE_MISMATCH",
-    `Cannot open ${expect.digest}: it has ${size} bytes, its descriptor says ${expect.size}`,
-  );
 }
 
 function invalidLayout(directory: string, what: string, cause?: unknown): RegistryError {

@@ -1,8 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeManifest, isImageIndex, isTag, type Descriptor } from "@socikit/oci";
+import { isMissingFile, replaceFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
-import { isNotFound, replaceFile } from "./atomic-file.ts";
 import { withFileLock } from "./file-lock.ts";
 
 /** https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
@@ -64,7 +64,7 @@ export class LayoutIndex {
       try {
         await stat(this.#path);
       } catch (error) {
-        if (!isNotFound(error)) throw error;
+        if (!isMissingFile(error)) throw error;
         const mediaType = "application/vnd.oci.image.index.v1+json";
         await replaceFile(this.#path, encode({ schemaVersion: 2, mediaType, manifests: [] }));
       }
@@ -89,7 +89,7 @@ export class LayoutIndex {
       this.#read = { stamp, document };
       return document;
     } catch (error) {
-      if (isNotFound(error)) throw fail("it has no index.json", error);
+      if (isMissingFile(error)) throw fail("it has no index.json", error);
       throw error;
     }
   }

@@ -9,9 +9,9 @@ import {
   type FetchedManifest,
   type ReadOptions,
 } from "@socikit/oci";
+import { isMissingFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import type { Store, StoreRepository } from "../store.ts";
-import { isNotFound } from "./atomic-file.ts";
 import { isLayoutDirectory, openLayoutDirectory, type LayoutDirectory } from "./layout-directory.ts";
 
 /** Deepest folder below the root that is looked into. */
@@ -37,7 +37,7 @@ export async function openLayoutStore(root: string): Promise<Store> {
       const isInside = directory.startsWith(real.endsWith(sep) ? real : real + sep);
       return isInside && (await isLayoutDirectory(directory)) ? directory : undefined;
     } catch (error) {
-      if (isNotFound(error)) return undefined;
+      if (isMissingFile(error)) return undefined;
       throw error;
     }
   };

@@ -12,9 +12,9 @@ import {
   type Digester,
   type ReadOptions,
 } from "@socikit/oci";
+import { isMissingFile, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { isUploadId, uploadId } from "../upload-id.ts";
-import { isNotFound, syncDirectory } from "./atomic-file.ts";
 
 /** Not a folder of digests, and on the file system that the blobs are on: `blobs` may be a link. */
 const PREFIX = ".socikit-upload-";
@@ -57,7 +57,7 @@ export class LayoutUploads {
     } catch (error) {
       this.#open.delete(id);
       await file?.close();
-      throw isNotFound(error) ? unknownUpload(id, error) : error;
+      throw isMissingFile(error) ? unknownUpload(id, error) : error;
     }
   }
 
@@ -71,7 +71,7 @@ export class LayoutUploads {
         if (Date.now() - (await stat(path)).mtimeMs > ABANDONED_MS) await rm(path);
       } catch (error) {
         // Another process swept it.
-        if (!isNotFound(error)) throw error;
+        if (!isMissingFile(error)) throw error;
       }
     }
   }

@@ -1,5 +1,6 @@
 import {
   algorithmOf,
+  concatBytes,
   decodeManifest,
   digestOf,
   isDigest,
@@ -101,13 +102,7 @@ async function receiveManifest(request: Request): Promise<Uint8Array> {
       );
     chunks.push(chunk);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return concatBytes(chunks);
 }
 
 async function checkBlobs(exchange: Exchange, name: string, manifest: ImageManifest): Promise<void> {

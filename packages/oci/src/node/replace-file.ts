@@ -1,16 +1,26 @@
+import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { uploadId } from "../upload-id.ts";
 
 /**
  * Replaces a file so that, whenever the machine stops, either the old bytes are there or all of the new ones: written
  * beside it, synced, renamed over it, and the folder synced. Without the last two a file of zeros can be what is left.
+ *
+ * @param options `mode`: permissions of the new file, exactly; by default those that the umask leaves of 0666.
+ * @throws the host's error (`ENOENT`, `EACCES`, `ENOSPC`), about `path`; nothing is left beside it then.
  */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${uploadId()}`);
+export async function replaceFile(
+  path: string,
+  bytes: Uint8Array,
+  options?: { readonly mode?: number | undefined },
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  const mode = options?.mode;
   try {
-    const file = await open(temporary, "wx");
+    const file = await open(temporary, "wx", mode ?? 0o666);
     try {
+      // The mode given to open is cut down by the umask.
+      if (mode !== undefined) await file.chmod(mode);
       await file.writeFile(bytes);
       await file.sync();
     } finally {
@@ -18,10 +28,19 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => {});
+    throw aboutPath(error, temporary, path);
   }
   await syncDirectory(dirname(path));
+}
+
+/** The host's error, about the file that the caller knows. */
+function aboutPath(error: unknown, temporary: string, path: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const found = error as NodeJS.ErrnoException;
+  if (found.path === temporary) found.path = path;
+  found.message = found.message.replaceAll(temporary, path);
+  return found;
 }
 
 /** Makes renames in a folder last. Does nothing where folders cannot be opened (Windows). */
@@ -44,8 +63,8 @@ export function hostErrorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Whether the host says that there is no such file. */
-export function isNotFound(error: unknown): boolean {
+/** Whether an error is the host's for a file that is not there: `ENOENT`, `ENOTDIR`. */
+export function isMissingFile(error: unknown): boolean {
   const code = hostErrorCode(error);
   return code === "ENOENT" || code === "ENOTDIR";
 }

@@ -9,6 +9,13 @@ test.for<readonly [text: string, shown: string, reason: string]>([
   ["a\nb\tc\rd", "a\\x0ab\\x09c\\x0dd", "one name stays on one line"],
   ["gpj.\u202eexe", "gpj.\\u202eexe", "a right-to-left override"],
   ["\u007f", "\\x7f", "DEL"],
+  ["a\u200bb\ufeffc\u2060d", "a\\u200bb\\ufeffc\\u2060d", "what cannot be seen"],
+  ["\u2066x\u2069", "\\u2066x\\u2069", "isolates"],
 ])("printable() of %j is %j: %s", ([text, shown]) => {
   expect(printable(text)).toBe(shown);
+});
+
+test("printable() cuts where it is told to", () => {
+  expect(printable("abcd", 4)).toBe("abcd");
+  expect(printable("abcde", 4)).toBe("abcd…");
 });
