@@ -1,5 +1,6 @@
 import { WINDOW_SIZE } from "./core.ts";
 import { DeflateBits } from "./deflate-bits.ts";
+import { DeflateMeasure } from "./deflate-measure.ts";
 import { InflateError } from "./errors.ts";
 import type { Start } from "./span-decoder.ts";
 
@@ -15,16 +16,17 @@ export interface Bridge {
 
 /**
  * Builds the blocks that lead to a span: the window as a stored block, then blocks without output up to the bit at which
- * the span begins. The window is no preset dictionary because Deno's inflate takes none for raw streams.
+ * the span begins, or at which the header of the block begins that it is inside. The window is no preset dictionary because Deno's inflate takes none for raw streams.
  *
- * @throws {InflateError} `ERR_INFLATE_TRUNCATED` when the span begins inside a byte that is not there.
+ * @throws {InflateError} `ERR_INFLATE_TRUNCATED` when the span begins inside a byte that is not there, or the block's header
+ * is cut; `ERR_INFLATE_DATA` for a header that is none.
  */
 export function bridgeTo(start: Start, compressed: Uint8Array): Bridge {
   const next = start.bits === 0 ? 0 : 1;
   if (compressed.length < next) {
     throw new InflateError("ERR_INFLATE_TRUNCATED", start.byte, "Cannot inflate: there are no compressed bytes");
   }
-  const filler = fillerTo((8 - start.bits) % 8);
+  const filler = leadTo((8 - start.bits) % 8, start);
   if (next === 1) {
     const last = filler.length - 1;
     const shared = (compressed[0] as number) & (0xff << (8 - start.bits));
@@ -47,16 +49,37 @@ export function bridgeTo(start: Start, compressed: Uint8Array): Bridge {
 
 const STORED_HEADER = 5;
 
+/** What ends `bit` bits into a byte, where the span begins. */
+function leadTo(bit: number, start: Start): Uint8Array {
+  const header = start.blockHeader;
+  if (header === undefined) return fillerTo(bit).bytes();
+  const measure = new DeflateMeasure(header);
+  const found = measure.readHeader();
+  if (found !== undefined) {
+    const code = found === "cut" ? "ERR_INFLATE_TRUNCATED" : "ERR_INFLATE_DATA";
+    throw new InflateError(
+      code,
+      start.byte,
+      "Cannot inflate: the header of the block that a span begins in is invalid",
+    );
+  }
+  const length = measure.position;
+  // Of a stored block it ends at a byte, as does the span's start.
+  const lead = fillerTo((bit + 7 * length) % 8);
+  for (let at = 0; at < length; at++) lead.put((header[at >> 3] as number) >> (at & 7), 1);
+  return lead.bytes();
+}
+
 /**
  * Blocks without output that end `bit` bits (0–7) into a byte. An empty fixed block has 10 bits, which makes the even
  * positions; the odd ones need a dynamic block first.
  */
-function fillerTo(bit: number): Uint8Array {
+function fillerTo(bit: number): DeflateBits {
   const filler = new DeflateBits();
   if (bit % 2 === 1) putEmptyDynamicBlock(filler);
   // BFINAL 0, BTYPE 01, end of block: seven zeros.
   while (filler.length % 8 !== bit) filler.put(0b010, 10);
-  return filler.bytes();
+  return filler;
 }
 
 /**

@@ -20,9 +20,6 @@ export function checkSpan(start: Start, want: { readonly start: number; readonly
       );
     }
   }
-  if (start.blockHeader !== undefined) {
-    throw new RangeError("Cannot decode a span: starts inside a block are not supported by this decoder");
-  }
   if (!Number.isSafeInteger(want.start) || !Number.isSafeInteger(want.end) || want.start < 0 || want.end < want.start) {
     throw new RangeError(`Cannot decode a span: [${want.start}, ${want.end}) is not a range`);
   }

@@ -182,13 +182,18 @@ class WorkerPool implements DecoderPool {
     // Posting a view copies all of the buffer that it views: zTOCs are viewed by each of their windows.
     // `slice` of a Buffer would be a view, too.
     const window = job.start.window.map(({ at, bytes }) => ({ at, bytes: new Uint8Array(bytes) }));
+    const { blockHeader } = job.start;
     const isShared = typeof SharedArrayBuffer === "function" && job.compressed.buffer instanceof SharedArrayBuffer;
     const compressed = isShared ? job.compressed : new Uint8Array(job.compressed);
     worker.thread.post(
       {
         kind: "decode",
         job: job.id,
-        start: { ...job.start, window },
+        start: {
+          ...job.start,
+          window,
+          ...(blockHeader === undefined ? {} : { blockHeader: new Uint8Array(blockHeader) }),
+        },
         compressed,
         want: { start: job.want.start + job.received, end: job.want.end },
       },

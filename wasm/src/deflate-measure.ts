@@ -28,7 +28,6 @@ interface Code {
  */
 export class DeflateMeasure {
   readonly #stream: Uint8Array;
-  /** Bits of the stream that are used. */
   #position = 0;
   #produced = 0;
   #isFinal = false;
@@ -49,6 +48,16 @@ export class DeflateMeasure {
   /** Bytes of the stream that are used, one used in part counted. */
   get used(): number {
     return Math.ceil(this.#position / 8);
+  }
+
+  /** Bits of the stream that are used. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** At a block: goes on behind its header. Answers `undefined` when there is one. */
+  readHeader(): Measured | undefined {
+    return this.#startBlock();
   }
 
   /** Goes on until `limit` bytes of output are complete, in all, or the stream ends in some way. */

@@ -1,9 +1,15 @@
-import { expect, test } from "vitest";
+import { deflateRawSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { DeflateMeasure } from "./deflate-measure.ts";
 import { createHostDecoder } from "./host-decoder.ts";
 import { fflateDecoder } from "./fflate.ts";
 import { platformDecoder } from "./platform-decoder.ts";
 import { streamInflate } from "./stream-inflate.ts";
-import { describeDecoder } from "./testing/decoder-cases.ts";
+import type { SpanDecoder } from "./span-decoder.ts";
+import { codeOf, decodeAll, describeDecoder } from "./testing/decoder-cases.ts";
+import { expectBytes } from "./testing/expect-bytes.ts";
+import { concat } from "./testing/gzip-member.ts";
+import { compressibleBytes, createRandom } from "./testing/random.ts";
 
 // Node has both. DecompressionStream waits for output that may not come at each short stream: fewer of those.
 const zlib = platformDecoder();
@@ -14,7 +20,46 @@ describeDecoder("node:zlib", zlib);
 describeDecoder("DecompressionStream", createHostDecoder(stream), { seeds: 8, stride: 9 });
 describeDecoder("fflate", fflateDecoder());
 
-test("decode() of a start inside a block is refused by decoders that cannot", () => {
-  const start = { byte: 0, bits: 0, window: [], blockHeader: Uint8Array.of(1) };
-  expect(() => fflateDecoder().decode(start, Uint8Array.of(3, 0), { start: 0, end: 1 })).toThrow(RangeError);
+describe.for<[string, SpanDecoder]>([
+  ["node:zlib", zlib],
+  ["DecompressionStream", createHostDecoder(stream)],
+  ["fflate", fflateDecoder()],
+])("%s: starts inside a block", ([, decoder]) => {
+  const output = compressibleBytes(createRandom(50), 60_000);
+
+  test.for<[string, number, number, number]>([
+    ["dynamic", 6, 0, 400],
+    ["fixed", 6, 4, 1],
+  ])("decode() from any symbol of a %s block", async ([, level, strategy, headerSize]) => {
+    const deflated = deflateRawSync(output, { level, strategy, memLevel: 9 });
+    const measure = new DeflateMeasure(deflated);
+    const bitsSeen = new Set<number>();
+    for (let limit = 1; limit < 20_000; limit += 1009) {
+      expect(measure.advance(limit)).toBe("reached");
+      const { position, produced } = measure;
+      const bits = (8 - (position % 8)) % 8;
+      bitsSeen.add(bits);
+      const byte = position >> 3;
+      const window = [{ at: 32768 - produced, bytes: output.subarray(0, produced) }];
+      const start = { byte, bits, window, blockHeader: deflated.subarray(0, headerSize) };
+      const got = await decodeAll(decoder, start, deflated.subarray(byte), 0, output.length - produced);
+      expectBytes(got, output.subarray(produced));
+    }
+    expect(bitsSeen.size).toBeGreaterThan(5);
+  });
+
+  test("decode() inside a stored block", async () => {
+    const rest = concat(output.subarray(100, 140), deflateRawSync(output.subarray(140)));
+    const start = { blockHeader: Uint8Array.of(0, 40, 0, 215, 255) };
+    expectBytes(await decodeAll(decoder, start, rest, 3, output.length - 100), output.subarray(103));
+  });
+
+  test.for<[string, number[], string]>([
+    ["is cut", [0b100, 0], "ERR_INFLATE_TRUNCATED"],
+    ["has block type 3", [0b110], "ERR_INFLATE_DATA"],
+    ["is not there", [], "ERR_INFLATE_TRUNCATED"],
+  ])("decode() refuses a header that %s", async ([, bytes, code]) => {
+    const start = { blockHeader: Uint8Array.from(bytes) };
+    expect(await codeOf(decodeAll(decoder, start, Uint8Array.of(3, 0), 0, 1))).toBe(code);
+  });
 });
