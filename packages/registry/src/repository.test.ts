@@ -10,7 +10,6 @@ import {
 } from "@socikit/oci";
 import { describe, expect, test } from "vitest";
 import type { RegistryEvent } from "./events.ts";
-import type { RegistryEvent } from "./events.ts";
 import { handlerTransport } from "./handler-transport.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { openRepository } from "./repository.ts";
