@@ -30,7 +30,7 @@ import {
 } from "../soci-index.ts";
 import type { CreateEvent } from "./create-event.ts";
 import type { LayerSkip } from "./layer-choice.ts";
-import { nothingToIndex, planLayers, type Job, type PlannedLayer } from "./layer-plan.ts";
+import { nothingToIndex, planLayers, type LayerBuild, type PlannedLayer } from "./layer-plan.ts";
 
 /** Layers that are smaller get no zTOC, in bytes as stored. */
 export const DEFAULT_MIN_LAYER_SIZE: number = 10 * 2 ** 20;
@@ -120,24 +120,28 @@ export async function createIndex(
   const { signal, priority } = options;
   const chosen = await chooseImages(ports.image, tagOrDigest, imageChoiceOf(options), { signal, priority });
   // Decided for every layer before one is read.
-  const { images, jobs } = await planLayers(ports.image, chosen.images, settings, { signal, priority });
-  const indexed = images.filter(({ layers }) => layers.some(({ job }) => job !== undefined));
+  const { images, builds } = await planLayers(ports.image, chosen.images, settings, { signal, priority });
+  const indexed = images.filter(({ layers }) => layers.some(({ build }) => build !== undefined));
   if (indexed.length === 0) throw nothingToIndex(images, settings.minLayerSize);
 
-  await eachConcurrently(jobs, settings.concurrency, signal, (job, inner) =>
-    indexLayer(ports, job, settings, { signal: inner, priority }),
-  );
+  const built: BuiltLayers = new Map();
+  await eachConcurrently(builds, settings.concurrency, signal, async (build, inner) => {
+    built.set(build, await indexLayer(ports, build, settings, { signal: inner, priority }));
+  });
 
   const config = sociIndexConfig();
   const named = { digest: digestOf(config), size: config.length };
   await putBlob(ports.target, named, config, { signal, priority });
   const indexes: CreatedIndex[] = [];
-  const before = new Set<Job>();
+  const before = new Set<LayerBuild>();
   // One after the other: registries without a referrers API keep a list, which two writers would take from each other.
   for (const { image, layers: planned } of indexed) {
-    const index = await pushIndex(ports, image, planned, settings, { signal, priority });
-    const layers = planned.map((layer): LayerOutcome => outcomeOf(layer, before));
-    for (const { job } of planned) if (job !== undefined) before.add(job);
+    const index = await pushIndex(ports, image, indexedLayers(planned, built, settings), settings, {
+      signal,
+      priority,
+    });
+    const layers = planned.map((layer): LayerOutcome => outcomeOf(layer, built, before));
+    for (const { build } of planned) if (build !== undefined) before.add(build);
     const { descriptor: manifest, platform } = image;
     indexes.push({ manifest, index, layers, ...(platform === undefined ? {} : { platform }) });
   }
@@ -159,6 +163,15 @@ async function putBlob(
   await uploadBlob(target, bytesSource(bytes), blob, options);
   return false;
 }
+
+/** What became of a build. */
+interface BuiltLayer {
+  readonly ztoc: Descriptor;
+  readonly needsXattrs: boolean;
+  readonly warnings: readonly BuildWarning[];
+}
+
+type BuiltLayers = Map<LayerBuild, BuiltLayer>;
 
 interface Settings {
   readonly spanSize: number;
@@ -192,21 +205,28 @@ function atLeast(name: string, value: number, least: number): void {
     throw new RangeError(`Cannot create index: ${name} ${value} is not an integer of ${least} or more`);
 }
 
-async function indexLayer(ports: CreatePorts, job: Job, settings: Settings, options: ReadOptions): Promise<void> {
-  const { digest, size } = job.layer;
+async function indexLayer(
+  ports: CreatePorts,
+  planned: LayerBuild,
+  settings: Settings,
+  options: ReadOptions,
+): Promise<BuiltLayer> {
+  const { digest, size } = planned.layer;
   settings.tell({ v: 1, type: "layer-started", layer: digest, size });
-  const build = await buildLayer(ports, job, settings, options);
+  const build = await buildLayer(ports, planned, settings, options);
   const ztoc = { mediaType: SOCI_ZTOC, digest: build.digest, size: build.bytes.length };
   settings.tell({ v: 1, type: "layer-indexed", layer: digest, ztoc });
   const existed = await putBlob(ports.target, ztoc, build.bytes, options);
   settings.tell({ v: 1, type: "ztoc-pushed", layer: digest, ztoc, existed });
-  job.ztoc = ztoc;
-  job.needsXattrs = build.needsXattrs;
-  job.warnings = build.warnings;
+  return { ztoc, needsXattrs: build.needsXattrs, warnings: build.warnings };
 }
 
-async function buildLayer(ports: CreatePorts, job: Job, settings: Settings, options: ReadOptions): Promise<ZtocBuild> {
-  const { layer, compression } = job;
+async function buildLayer(
+  ports: CreatePorts,
+  { layer, compression }: LayerBuild,
+  settings: Settings,
+  options: ReadOptions,
+): Promise<ZtocBuild> {
   const stream = await ports.image.stream(layer, options);
   try {
     return await buildZtoc(stream, {
@@ -234,18 +254,26 @@ async function buildLayer(ports: CreatePorts, job: Job, settings: Settings, opti
   }
 }
 
+function indexedLayers(
+  planned: readonly PlannedLayer[],
+  built: BuiltLayers,
+  settings: Settings,
+): readonly IndexedLayer[] {
+  return planned.flatMap(({ layer, build }): IndexedLayer[] => {
+    const result = build && built.get(build);
+    if (result === undefined) return [];
+    const disableXattrs = settings.disableXattrs && !result.needsXattrs;
+    return [{ layer, ztoc: result.ztoc, spanSize: settings.spanSize, disableXattrs }];
+  });
+}
+
 async function pushIndex(
   ports: CreatePorts,
   image: ChosenImage,
-  planned: readonly PlannedLayer[],
+  layers: readonly IndexedLayer[],
   settings: Settings,
   options: ReadOptions,
 ): Promise<Descriptor> {
-  const layers = planned.flatMap(({ layer, job }): IndexedLayer[] => {
-    if (job?.ztoc === undefined) return [];
-    const disableXattrs = settings.disableXattrs && job.needsXattrs === false;
-    return [{ layer, ztoc: job.ztoc, spanSize: settings.spanSize, disableXattrs }];
-  });
   const { buildToolIdentifier } = settings;
   const sociIndex = createSociIndex("v1", layers, image.descriptor, { buildToolIdentifier });
   const bytes = encodeSociIndex(sociIndex);
@@ -258,12 +286,17 @@ async function pushIndex(
   return index;
 }
 
-function outcomeOf({ layer, job, skipped }: PlannedLayer, before: ReadonlySet<Job>): LayerOutcome {
+function outcomeOf(
+  { layer, build, skipped }: PlannedLayer,
+  built: BuiltLayers,
+  before: ReadonlySet<LayerBuild>,
+): LayerOutcome {
+  const result = build && built.get(build);
   return {
     layer,
-    shared: job !== undefined && before.has(job),
-    warnings: job?.warnings ?? [],
-    ...(job?.ztoc === undefined ? {} : { ztoc: job.ztoc }),
+    shared: build !== undefined && before.has(build),
+    warnings: result?.warnings ?? [],
+    ...(result === undefined ? {} : { ztoc: result.ztoc }),
     ...(skipped === undefined ? {} : { skipped }),
   };
 }

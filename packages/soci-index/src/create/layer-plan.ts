@@ -1,22 +1,18 @@
 import { isForeignLayer, type BlobReader, type ChosenImage, type Descriptor, type ReadOptions } from "@socikit/oci";
-import type { BuildWarning } from "@socikit/ztoc/build";
 import { SociIndexError } from "../errors.ts";
 import type { LayerSkippedEvent } from "./create-event.ts";
 import { chooseLayer, type LayerChoice, type LayerSkip } from "./layer-choice.ts";
 
-/** A blob to build a zTOC of, and what became of it. The same bytes under another name of their compression are the same. */
-export interface Job {
+/** A blob to build a zTOC of. The same bytes under another name of their compression are the same. */
+export interface LayerBuild {
   readonly layer: Descriptor;
   readonly compression: "gzip" | "uncompressed";
-  ztoc?: Descriptor;
-  needsXattrs?: boolean;
-  warnings?: readonly BuildWarning[];
 }
 
-/** A layer of an image, with the work it waits for or the reason that there is none. */
+/** A layer of an image, with the build that its zTOC comes of or the reason that there is none. */
 export interface PlannedLayer {
   readonly layer: Descriptor;
-  readonly job?: Job;
+  readonly build?: LayerBuild;
   readonly skipped?: LayerSkip;
 }
 
@@ -26,14 +22,14 @@ export interface PlannedImage {
   readonly layers: readonly PlannedLayer[];
 }
 
-/** What is done with each layer of some images, and the distinct pieces of work that come of it. Tells of what is skipped. */
+/** What is done with each layer of some images, and the distinct builds that come of it. Tells of what is skipped. */
 export async function planLayers(
   source: Pick<BlobReader, "stat">,
   images: readonly ChosenImage[],
   settings: { readonly minLayerSize: number; readonly tell: (event: LayerSkippedEvent) => void },
   options: ReadOptions,
-): Promise<{ readonly images: readonly PlannedImage[]; readonly jobs: readonly Job[] }> {
-  const jobs = new Map<string, Job>();
+): Promise<{ readonly images: readonly PlannedImage[]; readonly builds: readonly LayerBuild[] }> {
+  const builds = new Map<string, LayerBuild>();
   const told = new Set<string>();
   const plan = async (layer: Descriptor): Promise<readonly PlannedLayer[]> => {
     const { digest, size, mediaType } = layer;
@@ -46,9 +42,9 @@ export async function planLayers(
       return [{ layer, skipped: choice.skip }];
     }
     const key = `${digest} ${size} ${choice.build}`;
-    const job = jobs.get(key) ?? { layer, compression: choice.build };
-    jobs.set(key, job);
-    return [{ layer, job }];
+    const build = builds.get(key) ?? { layer, compression: choice.build };
+    builds.set(key, build);
+    return [{ layer, build }];
   };
   const planned: PlannedImage[] = [];
   for (const image of images) {
@@ -56,7 +52,7 @@ export async function planLayers(
     for (const layer of image.manifest.layers) layers.push(...(await plan(layer)));
     planned.push({ image, layers });
   }
-  return { images: planned, jobs: [...jobs.values()] };
+  return { images: planned, builds: [...builds.values()] };
 }
 
 /** What is done with a layer, given that a foreign one may not be there. */
