@@ -77,6 +77,7 @@ export const NO_END_OF_BLOCK: i32 = -14;
 export const BAD_CODE: i32 = -15;
 export const BAD_SYMBOL: i32 = -16;
 export const BAD_DISTANCE: i32 = -17;
+export const BAD_STORED_START: i32 = -18;
 
 export const BAD_MAGIC: i32 = -20;
 export const BAD_METHOD: i32 = -21;

@@ -20,7 +20,7 @@ import { adler32 } from "./adler32";
 import { Bits } from "./bits";
 import { crc32 } from "./crc32";
 import { inflateBlocks, startBlocks } from "./inflate";
-import { Output } from "./output";
+import { Output, setFloor } from "./output";
 
 const AT_START: i32 = 0;
 const AT_EXTRA_LENGTH: i32 = 1;
@@ -123,7 +123,7 @@ export function advance(inputEnd: usize, isFinal: bool, outputEnd: usize, report
       Member.check = Member.format == ZLIB ? 1 : 0;
       Member.size = 0;
       Member.checkedTo = Output.next;
-      Output.low = Output.next;
+      setFloor(Output.next);
       if (Output.next >= reportFrom) return BLOCK;
     } else {
       if (Member.phase == AT_START && isFinal && Member.isLater && Bits.next == inputEnd) return DONE;

@@ -15,12 +15,16 @@ import { HISTORY, INPUT, INPUT_LOOK_BACK, OUTPUT } from "./memory";
 import { RETAINED, Bits, startBits } from "./bits";
 import { initializeCrc32 } from "./crc32";
 import { Member, ZLIB, advance, resetCheckedTo, startInMember, startMembers, updateCheck } from "./gzip";
-import { Output, slideOutput } from "./output";
+import { isStored, resumeBlock } from "./inflate";
+import { Output, setFloor, slideOutput } from "./output";
 import { initializeSymbols } from "./symbols";
 import { initializeTables } from "./tables";
-import { WINDOW_SIZE } from "./constants";
+import { stopWatching } from "./watch";
+import { BAD_STORED_START, DONE, WINDOW_SIZE } from "./constants";
 
 export { HISTORY, INPUT, INPUT_CAPACITY, INPUT_PADDING, OUTPUT, OUTPUT_CAPACITY, OUTPUT_SLACK, MEMORY_END } from "./memory";
+export { CROSSINGS_CAPACITY, WINDOW_USE } from "./memory";
+export { addBoundary, takeBoundary, watchWindow } from "./watch";
 
 export function initialize(): void {
   initializeTables();
@@ -31,7 +35,8 @@ export function initialize(): void {
 function start(): void {
   memory.fill(HISTORY, 0, WINDOW_SIZE as usize);
   Output.next = OUTPUT;
-  Output.low = OUTPUT;
+  setFloor(OUTPUT);
+  stopWatching();
   resetCheckedTo();
 }
 
@@ -48,9 +53,21 @@ export function startStream(acceptsZlib: bool, reportsMembers: bool): void {
  */
 export function startSpan(windowLength: usize, bits: u32, bitCount: u32): void {
   start();
-  Output.low = OUTPUT - windowLength;
+  setFloor(OUTPUT - windowLength);
   startBits(INPUT, bits, bitCount);
   startInMember(true);
+}
+
+/**
+ * After `startSpan`: begins inside a block, whose header's `length` bytes the host has put at INPUT, with INPUT_PADDING
+ * zeros behind. The bits are then those in front of the symbol that comes next. Answers DONE, or what is wrong.
+ */
+export function startInBlock(length: usize, bits: u32, bitCount: u32): i32 {
+  startBits(INPUT, 0, 0);
+  const status = resumeBlock(length);
+  if (status == DONE && bitCount && isStored()) return BAD_STORED_START;
+  startBits(INPUT, bits, bitCount);
+  return status;
 }
 
 /**

@@ -70,6 +70,21 @@ export function inflateBlocks(inputEnd: usize, isFinal: bool, outputEnd: usize):
   return DONE;
 }
 
+/**
+ * Begins inside a block: reads the header of it, of `length` bytes at the read position with padding behind; bits after
+ * it do not matter. The next bit then is that of a symbol, or of a stored byte, that the caller goes on with.
+ */
+export function resumeBlock(length: usize): i32 {
+  const end = Bits.next + length;
+  const status = readBlockHeader();
+  return isPast(end) ? TRUNCATED : status;
+}
+
+/** Whether the current block is a stored one, whose bytes are at byte boundaries. */
+export function isStored(): bool {
+  return Block.phase == IN_STORED;
+}
+
 function copyStored(inputEnd: usize, isFinal: bool, outputEnd: usize): i32 {
   const room: usize = outputEnd > Output.next ? outputEnd - Output.next : 0;
   const length = min(Block.storedLeft, min(inputEnd - Bits.next, room));

@@ -7,6 +7,7 @@
  *  65536  INPUT    look-back | bytes to decode | padding
  *         HISTORY  the 32768 bytes of output before OUTPUT
  *         OUTPUT   output | slack that the fast loop may scribble over
+ *         WINDOW_USE, CROSSINGS   what watching notes
  *
  * HISTORY ends where OUTPUT begins: output is written upwards, matches read downwards, and they never wrap.
  * Between regions lies GAP, that nothing may touch.
@@ -92,8 +93,19 @@ export const OUTPUT_CAPACITY: usize = 256 * 1024;
 /** One step of the fast loop past the end: 2 literals, a match of 258, and 32 bytes of vector store beyond it. */
 export const OUTPUT_SLACK: usize = 320;
 
+// ---- watching (watch.ts) ---------------------------------------------------------------------------------
+
+/** For each byte of a window, whether it is referenced. */
+export const WINDOW_USE: usize = (OUTPUT + OUTPUT_CAPACITY + OUTPUT_SLACK + GAP + LINE) & ~LINE;
+/** A ring, of a power of two of entries. */
+export const CROSSINGS_CAPACITY: u32 = 256;
+export const CROSSINGS: usize = WINDOW_USE + (WINDOW_SIZE as usize) + GAP;
+/** Matches to be looked at, by threes: source, destination, length; and room for one more. */
+export const REACHES: usize = (CROSSINGS + 16 * (CROSSINGS_CAPACITY as usize) + GAP + LINE) & ~LINE;
+export const REACHES_END: usize = REACHES + 12 * 512;
+
 /** What must fit the pages that asconfig.json gives: 10 × 65536. */
-export const MEMORY_END: usize = OUTPUT + OUTPUT_CAPACITY + OUTPUT_SLACK + GAP;
+export const MEMORY_END: usize = REACHES_END + 12 + GAP;
 
 if (TABLES_END > INPUT - INPUT_LOOK_BACK) ERROR("the tables run into the input");
 if (MEMORY_END > 10 * 65536) ERROR("the map does not fit the memory");

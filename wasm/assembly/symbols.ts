@@ -21,12 +21,14 @@
  * Copies read and write whole vectors, past the end of the match: what follows is overwritten by the next step, or is
  * the slack behind the output.
  */
-import { BAD_DISTANCE, BAD_SYMBOL, NEED_INPUT, NEED_OUTPUT, TRUNCATED, DONE } from "./constants";
+import { BAD_DISTANCE, BAD_SYMBOL, NEED_INPUT, NEED_OUTPUT, TRUNCATED, DONE, WINDOW_SIZE } from "./constants";
 import {
   DISTANCE_TABLE, DISTANCE_TABLE_BITS, DISTANCE_VALUES, LITLEN_TABLE, LITLEN_TABLE_BITS, PATTERNS, PATTERN_STEPS,
+  REACHES, REACHES_END,
 } from "./memory";
 import { Bits, RETAINED, giveBack, isPast, refill } from "./bits";
 import { Output } from "./output";
+import { Watch, lookAtReaches, reach } from "./watch";
 import {
   BASE_MASK, DISTANCE_SUBTABLE_MASK, ENDS_BLOCK, EXCEPTIONAL, EXTRA_MASK_AT, LITERAL, LITLEN_SUBTABLE_MASK, NO_MEANING,
   SHIFT_AT, SUBTABLE_MASK_AT, VALUE_AT,
@@ -56,6 +58,33 @@ export function initializeSymbols(): void {
 
 /** Answers DONE at the end of the block, NEED_INPUT near the end of the input, NEED_OUTPUT, BAD_SYMBOL or BAD_DISTANCE. */
 export function decodeSymbols(inputEnd: usize, outputEnd: usize): i32 {
+  // Also where what is watched is out of reach: no match is below `low` then.
+  if (Output.low == Output.floor || Output.next - Output.low > (WINDOW_SIZE as usize)) return decodeUnwatched(inputEnd, outputEnd);
+  while (true) {
+    const status = decodeWatched(inputEnd, outputEnd);
+    if (Watch.reaches == REACHES) return status;
+    const last = Watch.reaches - 12;
+    if (!lookAtReaches()) return BAD_DISTANCE;
+    // The last one is all right: there was no room to note another.
+    if (status != BAD_DISTANCE) return status;
+    copyMatch(load<u32>(last, 4) - load<u32>(last), load<u32>(last, 8));
+  }
+}
+
+function decodeUnwatched(inputEnd: usize, outputEnd: usize): i32 {
+  return decodeFast(inputEnd, outputEnd, false);
+}
+
+function decodeWatched(inputEnd: usize, outputEnd: usize): i32 {
+  return decodeFast(inputEnd, outputEnd, true);
+}
+
+/**
+ * Compiled twice: what is needed to watch matches costs 7 %, though it is never executed where none is watched, as V8's
+ * registers run out.
+ */
+@inline
+function decodeFast(inputEnd: usize, outputEnd: usize, isWatched: bool): i32 {
   const low = Output.low;
   const safeEnd = inputEnd - MARGIN;
   let buffer = Bits.buffer;
@@ -136,7 +165,16 @@ export function decodeSymbols(inputEnd: usize, outputEnd: usize): i32 {
       buffer >>= distanceEntry; count -= distanceEntry;
       let from = out - distance;
       let to = out;
-      if (from < low) { result = BAD_DISTANCE; break; }
+      if (from < low) {
+        if (!isWatched) { result = BAD_DISTANCE; break; }
+        // Noted, to be looked at later: to leave the loop and come back takes as long as some matches.
+        const reaches = Watch.reaches;
+        store<u32>(reaches, from);
+        store<u32>(reaches, to, 4);
+        store<u32>(reaches, length, 8);
+        Watch.reaches = reaches + 12;
+        if (from < Output.floor || reaches >= REACHES_END) { result = BAD_DISTANCE; break; }
+      }
       out += length;
 
       // The next entry is on its way while the match is copied.
@@ -213,13 +251,17 @@ export function decodeLastSymbols(inputEnd: usize, outputEnd: usize): i32 {
     shift(entry);
     if (isPast(inputEnd)) return TRUNCATED;
     if (entry & EXCEPTIONAL) return BAD_SYMBOL;
-    if (Output.next - distance < low) return BAD_DISTANCE;
-    const end = Output.next + length;
-    for (let to = Output.next; to < end; to++) store<u8>(to, load<u8>(to - distance));
-    Output.next = end;
+    if (Output.next - distance < low && !reach(Output.next - distance, Output.next, length)) return BAD_DISTANCE;
+    copyMatch(distance, length);
     giveBack();
   }
   return NEED_OUTPUT;
+}
+
+function copyMatch(distance: u32, length: u32): void {
+  const end = Output.next + length;
+  for (let to = Output.next; to < end; to++) store<u8>(to, load<u8>(to - distance));
+  Output.next = end;
 }
 
 /** Consumes an entry; the count stays a number of bits. */

@@ -10,9 +10,15 @@ interface Exports {
   readonly OUTPUT: WebAssembly.Global;
   readonly OUTPUT_CAPACITY: WebAssembly.Global;
   readonly OUTPUT_SLACK: WebAssembly.Global;
+  readonly WINDOW_USE: WebAssembly.Global;
+  readonly CROSSINGS_CAPACITY: WebAssembly.Global;
   initialize(): void;
   startStream(acceptsZlib: number, reportsMembers: number): void;
   startSpan(windowLength: number, bits: number, bitCount: number): void;
+  startInBlock(headerLength: number, bits: number, bitCount: number): number;
+  watchWindow(length: number): void;
+  addBoundary(): void;
+  takeBoundary(): number;
   run(inputEnd: number, isFinal: number, outputEnd: number, reportFrom: number): number;
   inputNext(): number;
   pendingBits(): number;
@@ -49,6 +55,7 @@ const FAILURES: ReadonlyMap<number, readonly [InflateErrorCode, string]> = new M
   [-15, ["ERR_INFLATE_DATA", "an over-subscribed or incomplete code"]],
   [-16, ["ERR_INFLATE_DATA", "bits that are no symbol"]],
   [-17, ["ERR_INFLATE_DATA", "a distance that reaches before the start of the member"]],
+  [-18, ["ERR_INFLATE_DATA", "a start inside a stored block that is not at a byte boundary"]],
   [-20, ["ERR_INFLATE_HEADER", "not gzip: the first bytes are not 1f 8b"]],
   [-21, ["ERR_INFLATE_HEADER", "a gzip header with a compression method other than 8"]],
   [-22, ["ERR_INFLATE_HEADER", "a gzip header with reserved flags"]],
@@ -59,6 +66,14 @@ const FAILURES: ReadonlyMap<number, readonly [InflateErrorCode, string]> = new M
   [-31, ["ERR_INFLATE_CHECKSUM", "the output does not have the size that the trailer says"]],
   [-32, ["ERR_INFLATE_CHECKSUM", "the output does not match its Adler-32"]],
 ]);
+
+/** More than the longest header of a block, in bytes. */
+const MAX_BLOCK_HEADER = 300;
+
+function failure(status: number, offset: number): InflateError {
+  const [code, found] = FAILURES.get(status) ?? ["ERR_INFLATE_DATA", `failure ${status}`];
+  return new InflateError(code, offset, `Cannot inflate: ${found}, near compressed offset ${offset}`);
+}
 
 /** How much of its buffers an instance uses, in bytes: all, or less in tests, which then meet their ends more often. */
 export interface BufferSizes {
@@ -80,6 +95,8 @@ export class Core {
   /** Bytes of output that fit. */
   readonly outputCapacity: number;
   readonly #outputSlack: number;
+  /** Boundaries that can be watched at once. */
+  readonly maxBoundaries: number;
   readonly #history: number;
   readonly #inputLimit: number;
   readonly #inputPadding: number;
@@ -97,6 +114,7 @@ export class Core {
     this.output = this.#exports.OUTPUT.value as number;
     this.outputCapacity = sizes?.output ?? (this.#exports.OUTPUT_CAPACITY.value as number);
     this.#outputSlack = this.#exports.OUTPUT_SLACK.value as number;
+    this.maxBoundaries = this.#exports.CROSSINGS_CAPACITY.value as number;
     this.#history = this.#exports.HISTORY.value as number;
     this.#inputEnd = this.#exports.INPUT.value as number;
     this.#inputLimit = this.#inputEnd + (sizes?.input ?? (this.#exports.INPUT_CAPACITY.value as number));
@@ -124,6 +142,47 @@ export class Core {
   startSpan(windowLength: number, offset: number, bits: number, bitCount: number): void {
     this.#exports.startSpan(windowLength, bits, bitCount);
     this.#startInput(offset);
+  }
+
+  /**
+   * As {@linkcode startSpan}, inside a block. Its header is read here.
+   *
+   * @param header The block's first bits, its header at least.
+   * @throws {InflateError}
+   */
+  startInBlock(header: Uint8Array, windowLength: number, offset: number, bits: number, bitCount: number): void {
+    this.startSpan(windowLength, offset, bits, bitCount);
+    // The longest header takes 286 bytes and some bits.
+    const read = header.length > MAX_BLOCK_HEADER ? header.subarray(0, MAX_BLOCK_HEADER) : header;
+    this.memory.set(read, this.#inputEnd);
+    this.memory.fill(0, this.#inputEnd + read.length, this.#inputEnd + read.length + this.#inputPadding);
+    const status = this.#exports.startInBlock(read.length, bits, bitCount);
+    if (status !== DONE) throw failure(status, offset);
+  }
+
+  /**
+   * Begins to note which bytes of the window the next `length` bytes of output reference. After {@linkcode startSpan}.
+   * Noting is off again at the next start.
+   */
+  watchWindow(length: number): void {
+    this.#exports.watchWindow(length);
+  }
+
+  /** For each byte of the window, 1 if it was referenced. A view. After {@linkcode watchWindow}. */
+  get windowUse(): Uint8Array {
+    const address = this.#exports.WINDOW_USE.value as number;
+    return this.memory.subarray(address, address + WINDOW_SIZE);
+  }
+
+  /** Begins to count the matches that cross the current place. At most {@linkcode maxBoundaries}; off at the next start. */
+  addBoundary(): void {
+    this.#exports.addBoundary();
+  }
+
+  /** Ends counting at the earliest place. */
+  takeBoundary(): { readonly matches: number; readonly bytes: number } {
+    const view = new DataView(this.memory.buffer, this.#exports.takeBoundary(), 12);
+    return { matches: view.getUint32(4, true), bytes: view.getUint32(8, true) };
   }
 
   #startInput(offset: number): void {
@@ -178,9 +237,7 @@ export class Core {
       );
     }
     if (status >= 0) return status;
-    const [code, found] = FAILURES.get(status) ?? ["ERR_INFLATE_DATA", `failure ${status}`];
-    const offset = this.compressed;
-    throw new InflateError(code, offset, `Cannot inflate: ${found}, near compressed offset ${offset}`);
+    throw failure(status, this.compressed);
   }
 
   /** Compressed bytes used, one used in part counted, as an offset in the compressed stream. */
@@ -228,9 +285,15 @@ const EXPORTS: readonly (keyof Exports)[] = [
   "OUTPUT",
   "OUTPUT_CAPACITY",
   "OUTPUT_SLACK",
+  "WINDOW_USE",
+  "CROSSINGS_CAPACITY",
   "initialize",
   "startStream",
   "startSpan",
+  "startInBlock",
+  "watchWindow",
+  "addBoundary",
+  "takeBoundary",
   "run",
   "inputNext",
   "pendingBits",

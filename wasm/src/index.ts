@@ -9,6 +9,7 @@
 export { INFLATE_ERROR_CODES, InflateError, type InflateErrorCode } from "./errors.ts";
 export {
   type BlockBoundary,
+  type BoundaryCrossing,
   type GzipScan,
   type GzipScanOptions,
   type GzipSink,
@@ -25,3 +26,4 @@ export {
   type DecoderKind,
 } from "./choose-decoder.ts";
 export { createDecoderPool, type DecoderPool, type DecoderPoolOptions } from "./decoder-pool.ts";
+export type { WindowRun } from "./window-use.ts";

@@ -3,7 +3,8 @@ import { CorePool } from "./core-pool.ts";
 import { InflateError } from "./errors.ts";
 import { type GzipScan, type GzipScanOptions, type GzipSink, openGzipScan } from "./gzip-scan.ts";
 import { INFLATE_WASM_BASE64 } from "./inflate-wasm.generated.ts";
-import { createSpanDecoder, type SpanDecoder } from "./span-decoder.ts";
+import { createSpanDecoder, type SpanDecoder, type Start } from "./span-decoder.ts";
+import { findWindowUse, type WindowRun } from "./window-use.ts";
 
 /** Options for {@linkcode loadInflate}. */
 export interface LoadOptions {
@@ -23,6 +24,14 @@ export interface Inflate {
   scanGzip(sink: GzipSink, options?: GzipScanOptions): GzipScan;
   /** Decoding from checkpoints, on the calling thread. */
   readonly decoder: SpanDecoder;
+  /**
+   * Which bytes of the window the first `length` bytes of output behind a start reference: those that a checkpoint must
+   * keep. `start.window` is not looked at. At most 32768 bytes are decoded, as later ones cannot reference it.
+   *
+   * @param compressed The compressed stream from `start.byte` on, as much as those bytes need.
+   * @returns Runs in ascending order, that do not touch.
+   */
+  windowUse(start: Start, compressed: Uint8Array, length: number): readonly WindowRun[];
 }
 
 /** Compiled once per process. */
@@ -58,6 +67,7 @@ export async function createInflate(module: WebAssembly.Module, sizes?: BufferSi
   return {
     scanGzip: (sink, options) => openGzipScan(pool, sink, options ?? {}),
     decoder: createSpanDecoder(pool),
+    windowUse: (start, compressed, length) => findWindowUse(pool, start, compressed, length),
   };
 }
 

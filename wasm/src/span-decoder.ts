@@ -2,18 +2,22 @@ import { type Core, DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts
 import type { CorePool } from "./core-pool.ts";
 import { InflateError } from "./errors.ts";
 
-/** Where decoding can begin: at a block of a compressed stream. */
+/** Where decoding can begin: at a block of a compressed stream, or at a symbol inside one. */
 export interface Start {
   /** Offset in the compressed stream of the first byte handed over: the shared byte when `bits` is not 0. */
   readonly byte: number;
-  /** Bits (0–7), the high ones of the first byte, that belong to the block. */
+  /** Bits (0–7), the high ones of the first byte, that decoding begins with. */
   readonly bits: number;
   /**
-   * What is known of the 32768 bytes of output before the block. `at` counts from the window's first byte. Matches that
+   * What is known of the 32768 bytes of output before the start. `at` counts from the window's first byte. Matches that
    * reach before the first piece are errors; bytes between pieces are zero.
    */
   readonly window: readonly { readonly at: number; readonly bytes: Uint8Array }[];
-  /** Reserved for starts inside a block. Not supported yet. */
+  /**
+   * For starts inside a block: the block's header, from its first bit on as the low bit of the first byte; what follows
+   * it does not matter. `byte` and `bits` are then those of the symbol to go on with. Inside a stored block the header
+   * is to say how many bytes are left of it, and `bits` is 0. Not all decoders support it.
+   */
   readonly blockHeader?: Uint8Array | undefined;
 }
 
@@ -53,7 +57,8 @@ export function createSpanDecoder(pool: CorePool): SpanDecoder {
   };
 }
 
-function checkStart(start: Start): void {
+/** @throws {RangeError} for a start that cannot be. */
+export function checkStart(start: Start): void {
   if (!Number.isSafeInteger(start.byte) || start.byte < 0) {
     throw new RangeError(`Cannot decode a span: it starts at compressed offset ${start.byte}`);
   }
@@ -67,8 +72,6 @@ function checkStart(start: Start): void {
       );
     }
   }
-  if (start.blockHeader !== undefined)
-    throw new RangeError("Cannot decode a span: starts inside a block are not supported");
 }
 
 function checkRange(want: { readonly start: number; readonly end: number }): void {
@@ -88,7 +91,8 @@ async function* decodeSpan(
   if (want.start === want.end) return;
   const core = pool.take();
   try {
-    let used = startCore(core, start, compressed);
+    let used = startCore(core, start, compressed, reachOf(start.window));
+    for (const { at, bytes } of start.window) core.setWindow(bytes, at);
     /** Output before `core.output`. */
     let produced = 0;
     let turnEnd = TURN;
@@ -122,18 +126,22 @@ async function* decodeSpan(
   }
 }
 
+/** How far back matches may reach into a window of these pieces. */
+function reachOf(window: Start["window"]): number {
+  let length = 0;
+  for (const { at, bytes } of window) if (bytes.length > 0) length = Math.max(length, WINDOW_SIZE - at);
+  return length;
+}
+
 /** Answers how many bytes of `compressed` were used for the start. */
-function startCore(core: Core, start: Start, compressed: Uint8Array): number {
+export function startCore(core: Core, start: Start, compressed: Uint8Array, windowLength: number): number {
   const first = start.bits === 0 ? 0 : 1;
   if (compressed.length < first) {
     throw new InflateError("ERR_INFLATE_TRUNCATED", start.byte, "Cannot inflate: there are no compressed bytes");
   }
   const bits = first === 0 ? 0 : (compressed[0] as number) >> (8 - start.bits);
-  let windowLength = 0;
-  for (const { at, bytes } of start.window) {
-    if (bytes.length > 0) windowLength = Math.max(windowLength, WINDOW_SIZE - at);
-  }
-  core.startSpan(windowLength, start.byte + first, bits, start.bits);
-  for (const { at, bytes } of start.window) core.setWindow(bytes, at);
+  const offset = start.byte + first;
+  if (start.blockHeader === undefined) core.startSpan(windowLength, offset, bits, start.bits);
+  else core.startInBlock(start.blockHeader, windowLength, offset, bits, start.bits);
   return first;
 }

@@ -6,6 +6,19 @@ import { filled } from "./bit-writer.ts";
 export interface ReferenceScan {
   readonly output: Uint8Array;
   readonly boundaries: readonly BlockBoundary[];
+  /** Every place where decoding can begin: blocks, symbols and stored bytes. */
+  readonly places: readonly Place[];
+  readonly matches: readonly { readonly at: number; readonly distance: number; readonly length: number }[];
+}
+
+export interface Place {
+  /** Bits before it. */
+  readonly bit: number;
+  readonly uncompressed: number;
+  /** For those inside a block, bits before its header. */
+  readonly header?: number;
+  /** Inside a stored block, what is left of it. */
+  readonly storedLeft?: number;
 }
 
 /** Thrown for anything wrong. Which it is does not matter here. */
@@ -37,6 +50,8 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
   let position = 0;
   const output: number[] = [];
   const boundaries: BlockBoundary[] = [];
+  const places: Place[] = [];
+  const matches: { at: number; distance: number; length: number }[] = [];
   let memberStart = 0;
 
   function fail(what: string): never {
@@ -98,8 +113,9 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
     if (lengths[256] === 0) fail("no end of block");
     return [makeCode(lengths.slice(0, litlens), "one"), makeCode(lengths.slice(litlens), "one or none")];
   }
-  function readSymbols(litlen: Code, distance: Code): void {
+  function readSymbols(litlen: Code, distance: Code, header: number): void {
     while (true) {
+      places.push({ bit: position, uncompressed: output.length, header });
       const symbol = readSymbol(litlen);
       if (symbol === 256) return;
       if (symbol < 256) {
@@ -112,24 +128,30 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
       const back =
         (DISTANCE_BASES[distanceSymbol] ?? fail("no distance")) + readBits(DISTANCE_EXTRAS[distanceSymbol] as number);
       if (back > output.length - memberStart) fail("too far back");
+      matches.push({ at: output.length, distance: back, length });
       for (let i = 0; i < length; i++) output.push(output[output.length - back] as number);
     }
   }
   function readBlock(): boolean {
+    const header = position;
+    places.push({ bit: position, uncompressed: output.length });
     const isLast = readBits(1) === 1;
     const type = readBits(2);
     if (type === 0) {
       position = Math.ceil(position / 8) * 8;
       const length = readBits(16);
       if (length !== (readBits(16) ^ 0xffff)) fail("stored length");
-      for (let i = 0; i < length; i++) output.push(readBits(8));
+      for (let i = 0; i <= length; i++) {
+        places.push({ bit: position, uncompressed: output.length, header, storedLeft: length - i });
+        if (i < length) output.push(readBits(8));
+      }
     } else if (type === 1) {
       const lengths = Array.from({ length: 288 }, (_, symbol) =>
         symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8,
       );
-      readSymbols(makeCode(lengths, "never"), makeCode(filled(32, 5), "never"));
+      readSymbols(makeCode(lengths, "never"), makeCode(filled(32, 5), "never"), header);
     } else if (type === 2) {
-      readSymbols(...readCodes());
+      readSymbols(...readCodes(), header);
     } else {
       fail("block type");
     }
@@ -185,5 +207,5 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
         fail("Adler");
     }
   } while (position < bytes.length * 8);
-  return { output: Uint8Array.from(output), boundaries };
+  return { output: Uint8Array.from(output), boundaries, places, matches };
 }
