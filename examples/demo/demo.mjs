@@ -12,7 +12,6 @@ import {
   coloursFor,
   createProgress,
   EXIT_CODES,
-  explainError,
   formatBytes,
   main,
   nodeIo,
@@ -20,14 +19,16 @@ import {
   wantsColours,
 } from "@socikit/cli";
 import { openImage } from "@socikit/lazy-reader";
-import { copyImage, decodeManifest, isImageIndex, parseReference, selectPlatform, toDisplay } from "@socikit/oci";
+import { copyImage, decodeManifest, formatReference, isImageIndex, selectPlatform, toDisplay } from "@socikit/oci";
 import { createMemoryStore, openRepository } from "@socikit/registry";
 import { dockerCredentials, nodeTransport, serveRegistry } from "@socikit/registry/node";
 import { createRegistryHandler } from "@socikit/registry/server";
-import { packImage, planLayers, sizeOf } from "./pack-image.mjs";
+import { explainDemoError, parseArguments, USAGE } from "./command-line.mjs";
+import { packImage, planLayers } from "./pack-image.mjs";
 import { pullImage } from "./pull-image.mjs";
 import { compareTable, gain } from "./report.mjs";
 import { openShapedLink } from "./shaped-link.mjs";
+import { tarSize } from "./tar-writer.mjs";
 
 const LINK = { megabitsPerSecond: 100, roundTripMs: 20 };
 /** Smaller layers get no zTOC unless told otherwise. */
@@ -48,18 +49,20 @@ const colours = coloursFor(wantsColours(io.stdout.isTTY, io.env));
 const platform = { os: "linux", architecture: io.architecture };
 const say = (line = "") => void process.stdout.write(`${line}\n`);
 
+const args = process.argv.slice(2);
 try {
-  process.exitCode = await demo(process.argv[2]);
+  const { help, image } = parseArguments(args);
+  if (help) process.stdout.write(USAGE);
+  else process.exitCode = await demo(image);
 } catch (error) {
-  const { message, hint, exit } = explainError(error, { args: process.argv.slice(2), aborted: signal.aborted });
+  const { message, hint, exit, unexpected } = explainDemoError(error, signal.aborted);
   process.stderr.write(`${colours.red("demo:")} ${printable(message)}\n`);
-  if (hint !== undefined && process.argv[2] !== undefined)
-    process.stderr.write(`  → ${printable(hint.replace("socikit", "npm run demo --"))}\n`);
-  else if (!signal.aborted) console.error(error);
+  if (hint !== undefined) process.stderr.write(`  → ${printable(hint)}\n`);
+  if (unexpected) console.error(error);
   process.exitCode = exit;
 }
 
-/** @param {string | undefined} given A reference, or nothing for an image of this machine's files. */
+/** @param {import("@socikit/oci").Reference} [given] An image of a registry; by default one is packed of this machine's files. */
 async function demo(given) {
   const store = createMemoryStore();
   const handler = createRegistryHandler(store);
@@ -94,7 +97,7 @@ async function demo(given) {
       colours.bold(
         given === undefined
           ? "\n1  Pack an image out of files of this machine"
-          : `\n1  Copy ${printable(given)} to a registry on this machine`,
+          : `\n1  Copy ${formatReference(given)} to a registry on this machine`,
       ),
     );
     const layers = given === undefined ? await pack(store.repository(REPOSITORY)) : await copy(given, reference);
@@ -116,12 +119,9 @@ async function demo(given) {
 
     say(`\n${compareTable(pull, lazy, colours)}`);
     assert.deepEqual(lazy.result.bytes, pull.result.bytes, "the file read lazily is not the file that was pulled");
-    say(
-      `  Lazily: ${colours.bold(colours.green(`${gain(pull.ms, lazy.ms, "faster")}, ${gain(pull.bytes, lazy.bytes, "fewer bytes")}`))}, and the same file:`,
-    );
-    say(
-      `  sha256:${createHash("sha256").update(pull.result.bytes).digest("hex")}, ${formatBytes(pull.result.bytes.length)}\n`,
-    );
+    const gains = `${gain(pull.ms, lazy.ms, "faster")}, ${gain(pull.bytes, lazy.bytes, "fewer bytes")}`;
+    say(`  Lazily: ${colours.bold(colours.green(gains))}, and the same ${formatBytes(pull.result.bytes.length)}:`);
+    say(`  sha256:${createHash("sha256").update(pull.result.bytes).digest("hex")}\n`);
     if (given === undefined) checkClaims(size, pull, lazy);
     return EXIT_CODES.done;
   } finally {
@@ -142,9 +142,11 @@ function checkClaims(size, pull, lazy) {
 async function pack(target) {
   const progress = createProgress({ stream: io.stderr, colours, now: io.now });
   try {
+    progress.begin("plan", "choosing files");
     const plan = await planLayers(NODE_MODULES);
-    const titles = ["Node and npm", "packages", "more packages, and whiteouts"];
-    plan.forEach((entries, i) => progress.begin(`${i}`, `packing ${titles[i]}`, sizeOf(entries)));
+    progress.end("plan", `${plan.flat().length} entries`);
+    const titles = ["Node and npm", "packages", "more packages"];
+    plan.forEach((entries, i) => progress.begin(`${i}`, `packing ${titles[i]}`, tarSize(entries)));
     const { layers } = await packImage(plan, target, {
       tag: TAG,
       platform,
@@ -159,8 +161,7 @@ async function pack(target) {
 }
 
 /** Copies one platform of an image. Its own registry is only read. */
-async function copy(given, reference) {
-  const from = parseReference(given);
+async function copy(from, reference) {
   const transport = nodeTransport();
   const progress = createProgress({ stream: io.stderr, colours, now: io.now });
   try {
@@ -204,7 +205,7 @@ async function index(reference, layers) {
   signal.throwIfAborted();
   assert.equal(code, EXIT_CODES.done, "socikit create failed");
   const digest = lines.join("").trim().split("\n").at(-1);
-  say(`   SOCI index ${digest}`);
+  say(`   The SOCI index:\n   ${digest}`);
 }
 
 /** The regular file whose size is nearest to 200 kB, found without the link, so that both ways know it from the start. */
@@ -213,7 +214,8 @@ async function chooseFile(reference) {
   try {
     const image = await openImage({ image: openRepository(reference, { transport }) }, TAG, { signal });
     let best;
-    const distance = ({ size }) => Math.abs(Math.log(Math.max(1, size) / 200_000));
+    // Paths that do not fit into a line of 80 columns come last.
+    const distance = ({ size, path }) => Math.abs(Math.log(Math.max(1, size) / 200_000)) + (path.length > 77 ? 100 : 0);
     for await (const file of image.list("/", { recursive: true, signal }))
       if (
         file.type === "file" &&
@@ -232,13 +234,20 @@ async function chooseFile(reference) {
 async function pullAndRead(repository, path, directory, size) {
   const progress = createProgress({ stream: io.stderr, colours, now: io.now });
   try {
-    progress.begin("pull", "pulling and unpacking everything", size);
+    progress.begin("pull", "pulling everything", size);
     const tree = await pullImage(repository, TAG, directory, {
       signal,
-      onFetched: (bytes) => progress.advance("pull", bytes),
+      onFetched: (bytes) => {
+        progress.advance("pull", bytes);
+        if (bytes === size) progress.end("pull", formatBytes(size));
+      },
+      onUnpacked: (bytes) => {
+        progress.begin("unpack", "unpacking", size);
+        progress.advance("unpack", bytes);
+      },
     });
     const bytes = await tree.read(path);
-    progress.end("pull", `${tree.count()} entries on disk`);
+    progress.end("unpack", `${tree.count()} entries on disk`);
     return { bytes, entries: tree.count() };
   } finally {
     progress.close();

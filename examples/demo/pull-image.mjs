@@ -18,9 +18,10 @@ const CONCURRENCY = 3;
  * @param {import("@socikit/oci").ManifestReader & import("@socikit/oci").BlobReader} repository
  * @param {string} tag
  * @param {string} directory
- * @param {{ signal: AbortSignal, onFetched?: (bytes: number) => void }} options
+ * @param {{ signal: AbortSignal, onFetched?: (bytes: number) => void, onUnpacked?: (bytes: number) => void }} options Both
+ *   are told bytes of layers as they are in the registry.
  */
-export async function pullImage(repository, tag, directory, { signal, onFetched }) {
+export async function pullImage(repository, tag, directory, { signal, onFetched, onUnpacked }) {
   const { bytes, descriptor } = await repository.fetchManifest(tag, { signal });
   const manifest = decodeManifest(bytes, descriptor.mediaType);
   await readAll(await repository.stream(manifest.config, { signal }), MAX_MANIFEST_SIZE, signal);
@@ -50,16 +51,21 @@ export async function pullImage(repository, tag, directory, { signal, onFetched 
   const fetching = Promise.all(Array.from({ length: CONCURRENCY }, fetchNext));
   fetching.catch((error) => arrivals.forEach(({ reject }) => reject(error)));
   const tree = new UnpackedTree(root);
-  for (const { promise } of arrivals) {
+  let unpacked = 0;
+  for (const [i, { promise }] of arrivals.entries()) {
+    const path = await promise;
     signal.throwIfAborted();
-    await unpack(await promise, tree, signal);
+    await unpack(path, tree, signal, (bytes) => onUnpacked?.(unpacked + bytes));
+    unpacked += manifest.layers[i].size;
+    onUnpacked?.(unpacked);
   }
   await fetching;
   await tree.finish();
   return tree;
 }
 
-async function unpack(path, tree, signal) {
+/** @param {(bytes: number) => void} onRead How many bytes of the layer's file are unpacked. */
+async function unpack(path, tree, signal, onRead) {
   const magic = Buffer.alloc(4);
   const file = await open(path, "r");
   await file.read(magic, 0, 4, 0);
@@ -67,9 +73,17 @@ async function unpack(path, tree, signal) {
   if (magic.readUInt32LE() === 0xfd2fb528)
     throw new Error("Cannot unpack the image: it has zstd layers, which this demo cannot read");
   const input = createReadStream(path, { highWaterMark: 1024 * 1024, signal });
-  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return tree.addLayer(input);
+  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return tree.addLayer(counted(input, () => onRead(input.bytesRead)));
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
-  await Promise.all([tree.addLayer(gunzip), pipeline(input, gunzip)]);
+  const output = counted(gunzip, () => onRead(gunzip.bytesWritten));
+  await Promise.all([tree.addLayer(output), pipeline(input, gunzip)]);
+}
+
+async function* counted(chunks, onChunk) {
+  for await (const chunk of chunks) {
+    yield chunk;
+    onChunk();
+  }
 }
 
 function deferred() {

@@ -1,5 +1,5 @@
 // A tar writer for the demo: ustar headers, and a PAX header in front where a name or link is too long for one.
-import { readFile } from "node:fs/promises";
+import { createReadStream, readFileSync } from "node:fs";
 import { Buffer } from "node:buffer";
 
 /**
@@ -14,36 +14,71 @@ import { Buffer } from "node:buffer";
  * @property {Uint8Array} [bytes] The content, where it is not in a file.
  */
 
-/** Bytes handed on at once: zlib's stream costs a trip to another thread for each chunk, and most files are small. */
-const BATCH = 1024 * 1024;
+/** Most bytes handed on at once: zlib's stream costs a trip to another thread for each chunk, and most files are small. */
+export const BATCH = 256 * 1024;
 const TYPE_FLAGS = { file: "0", symlink: "2", directory: "5" };
+const END = 1024;
 
 /**
- * The archive of some entries, in batches of about 1 MiB.
+ * The archive of some entries, in batches of 256 KiB. Fails where a file is no longer as long as its entry says.
  *
  * @param {Iterable<TarEntry>} entries
  * @returns {AsyncGenerator<Buffer>}
  */
 export async function* tarOf(entries) {
-  let batch = [];
-  let size = 0;
-  const add = (bytes) => {
-    batch.push(bytes);
-    size += bytes.length;
+  let batch = Buffer.allocUnsafe(BATCH);
+  let filled = 0;
+  const put = function* (bytes) {
+    for (let at = 0; at < bytes.length;) {
+      const count = bytes.copy(batch, filled, at);
+      at += count;
+      filled += count;
+      if (filled < BATCH) continue;
+      yield batch;
+      batch = Buffer.allocUnsafe(BATCH);
+      filled = 0;
+    }
   };
   for (const entry of entries) {
-    const content = entry.type === "file" ? (entry.bytes ?? (await readFile(entry.path))) : Buffer.alloc(0);
-    for (const block of tarHeaders({ ...entry, size: content.length })) add(block);
-    add(content);
-    add(padding(content.length));
-    if (size >= BATCH) {
-      yield Buffer.concat(batch);
-      batch = [];
-      size = 0;
-    }
+    const size = contentSize(entry);
+    for (const block of tarHeaders({ ...entry, size })) yield* put(block);
+    for await (const bytes of contentOf(entry, size)) yield* put(bytes);
+    yield* put(padding(size));
   }
-  add(Buffer.alloc(1024));
-  yield Buffer.concat(batch);
+  yield* put(Buffer.alloc(END));
+  if (filled > 0) yield batch.subarray(0, filled);
+}
+
+/** Bytes of the archive that {@link tarOf} makes. */
+export function tarSize(entries) {
+  let size = END;
+  for (const entry of entries) {
+    const content = contentSize(entry);
+    for (const block of tarHeaders({ ...entry, size: content })) size += block.length;
+    size += content + padding(content).length;
+  }
+  return size;
+}
+
+function contentSize({ type, bytes, size }) {
+  return type === "file" ? (bytes?.length ?? size) : 0;
+}
+
+async function* contentOf({ bytes, path }, size) {
+  if (size === 0) return;
+  if (bytes !== undefined) {
+    yield Buffer.from(bytes);
+    return;
+  }
+  let read = 0;
+  // Thousands of small files take a third of the time in this way.
+  const chunks = size <= BATCH ? [readFileSync(path)] : createReadStream(path, { highWaterMark: BATCH });
+  for await (const chunk of chunks) {
+    read += chunk.length;
+    if (read > size) break;
+    yield chunk;
+  }
+  if (read !== size) throw new Error(`Cannot pack ${path}: it changed meanwhile`);
 }
 
 /** The headers of one entry, without its content. */
