@@ -107,7 +107,14 @@ export class FlatbufferBuilder {
     if (value == 0) return;
     this.#prepare(8, 0);
     this.#used += 8;
-    this.#view.setBigInt64(this.#bytes.length - this.#used, BigInt.asIntN(64, BigInt(value)), true);
+    const at = this.#bytes.length - this.#used;
+    if (typeof value === "bigint") {
+      this.#view.setBigInt64(at, BigInt.asIntN(64, value), true);
+    } else {
+      // There are four an entry: without a bigint for each.
+      this.#view.setUint32(at, value, true);
+      this.#view.setInt32(at + 4, Math.floor(value / 0x1_0000_0000), true);
+    }
     this.#fields[slot] = this.#used;
   }
 

@@ -84,15 +84,13 @@ function textField(block: Uint8Array, at: number, length: number): ByteString {
 /** The sum of all bytes, those of the checksum itself taken as blanks; old writers summed signed bytes. */
 function hasValidChecksum(block: Uint8Array): boolean {
   const claimed = parseOctal(block, 148, 8);
-  let unsigned = 8 * 0x20;
-  let signed = unsigned;
-  for (let i = 0; i < BLOCK_SIZE; i++) {
-    if (i === 148) i = 156;
-    const byte = block[i]!;
-    unsigned += byte;
-    signed += byte < 0x80 ? byte : byte - 256;
-  }
-  return claimed === unsigned || claimed === signed;
+  let sum = 8 * 0x20;
+  for (let i = 0; i < 148; i++) sum += block[i]!;
+  for (let i = 156; i < BLOCK_SIZE; i++) sum += block[i]!;
+  if (claimed === sum) return true;
+  for (let i = 0; i < 148; i++) if (block[i]! >= 0x80) sum -= 256;
+  for (let i = 156; i < BLOCK_SIZE; i++) if (block[i]! >= 0x80) sum -= 256;
+  return claimed === sum;
 }
 
 function formatOf(block: Uint8Array): TarFormat {

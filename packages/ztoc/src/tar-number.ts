@@ -22,7 +22,8 @@ export function parseOctal(block: Uint8Array, at: number, length: number): numbe
   for (let i = start; i < end && block[i] !== 0; i++) {
     const digit = block[i]! - 0x30;
     if (digit < 0 || digit > 7) return undefined;
-    value = value * 8 + digit;
+    // Twelve digits exceed 32 bits, and few fields have them.
+    value = value < 0x1000_0000 ? (value << 3) | digit : value * 8 + digit;
   }
   return value;
 }
