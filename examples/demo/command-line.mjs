@@ -4,8 +4,8 @@ import { OciError, parseReference } from "@socikit/oci";
 
 const DEMO = "npm run demo --";
 
-export const USAGE = `npm run demo             an image of this machine's files: pack, index, read
-${DEMO} IMAGE    an image of a registry, which is only read: copy, index, read
+export const USAGE = `npm run demo           an image of this machine's files: pack, index, read
+${DEMO} IMAGE  a registry's image, which is only read: copy, index, read
 
 IMAGE is host/repo:tag or host/repo@digest; logins are Docker's.
 Without IMAGE it takes about a minute, and 500 MB of disk while it runs.
