@@ -1,13 +1,9 @@
-import { mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
-  algorithmOf,
   digestOf,
-  hexOf,
   isDigest,
   isTag,
-  MAX_MANIFEST_SIZE,
-  OciError,
   verifyStream,
   type BlobSource,
   type BlobUpload,
@@ -19,12 +15,14 @@ import {
 } from "@socikit/oci";
 import { isMissingFile, openFileSource, replaceFile, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
-import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
+import { manifestFacts } from "../manifest-facts.ts";
 import { referrersTag } from "../referrers.ts";
 import { sizeMismatch } from "../size-mismatch.ts";
 import { sourceStream } from "../source-stream.ts";
 import type { StoreRepository } from "../store.ts";
-import { findTag, LayoutIndex, REF_NAME, tagOfName, type LayoutEntry, type RawEntry } from "./layout-index.ts";
+import { nameOfRaw, rawEntry, reaches, withoutChildren, withoutNames, type FactsOf } from "./layout-entries.ts";
+import { findTag, LayoutIndex, tagOfName } from "./layout-index.ts";
+import { isWhole, LayoutManifests, statFile } from "./layout-manifests.ts";
 import { LayoutUploads } from "./layout-upload.ts";
 
 /** Options of {@linkcode openLayoutDirectory}. */
@@ -56,8 +54,6 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
   onlyImage(options?: ReadOptions): Promise<Descriptor>;
 }
 
-/** Facts kept of manifests, so that listing referrers reads each manifest once. */
-const MAX_FACTS = 10_000;
 /** Tags that an error names. */
 const MAX_NAMED = 10;
 
@@ -112,12 +108,15 @@ class OpenLayout implements LayoutDirectory {
   readonly directory: string;
   readonly #index: LayoutIndex;
   readonly #uploads: LayoutUploads;
-  readonly #facts = new Map<Digest, ManifestFacts>();
+  readonly #manifests: LayoutManifests;
+  readonly #factsOf: FactsOf;
 
   constructor(directory: string) {
     this.directory = directory;
     this.#index = new LayoutIndex(directory);
     this.#uploads = new LayoutUploads(join(directory, "blobs"));
+    this.#manifests = new LayoutManifests(directory);
+    this.#factsOf = (descriptor) => this.#manifests.facts(descriptor);
   }
 
   async entries(options?: ReadOptions): Promise<readonly Descriptor[]> {
@@ -130,7 +129,7 @@ class OpenLayout implements LayoutDirectory {
     const children = new Set<Digest>();
     for (const { descriptor, name } of await this.#index.entries()) {
       options?.signal?.throwIfAborted();
-      const facts = await this.#knownFacts(descriptor);
+      const facts = await this.#factsOf(descriptor);
       if (facts?.isImage !== true || isReferrersTag(name)) continue;
       for (const child of facts.children) children.add(child.digest);
       const found = { mediaType: facts.mediaType, digest: descriptor.digest, size: descriptor.size };
@@ -155,9 +154,9 @@ class OpenLayout implements LayoutDirectory {
   async resolve(tagOrDigest: string, options?: ReadOptions): Promise<Descriptor> {
     options?.signal?.throwIfAborted();
     const { digest, mediaType } = await this.#find(tagOrDigest);
-    if (mediaType === "") return (await this.#fetch(digest, "", tagOrDigest)).descriptor;
-    const file = await statFile(this.#blobPath(digest));
-    if (file === undefined) throw this.#unknownManifest(tagOrDigest);
+    if (mediaType === "") return (await this.#manifests.fetch(digest, "", tagOrDigest)).descriptor;
+    const file = await statFile(this.#manifests.blobPath(digest));
+    if (file === undefined) throw this.#manifests.unknown(tagOrDigest);
     return { mediaType, digest, size: file.size };
   }
 
@@ -165,9 +164,9 @@ class OpenLayout implements LayoutDirectory {
     options?.signal?.throwIfAborted();
     if (typeof target === "string") {
       const { digest, mediaType } = await this.#find(target);
-      return this.#fetch(digest, mediaType, target);
+      return this.#manifests.fetch(digest, mediaType, target);
     }
-    const fetched = await this.#fetch(target.digest, target.mediaType, target.digest);
+    const fetched = await this.#manifests.fetch(target.digest, target.mediaType, target.digest);
     if (fetched.descriptor.size !== target.size) throw sizeMismatch(target, fetched.descriptor.size);
     return fetched;
   }
@@ -181,15 +180,15 @@ class OpenLayout implements LayoutDirectory {
     const digest = digestOf(bytes, options?.algorithm);
     const facts = manifestFacts(bytes, digest, mediaType);
     const descriptor: Descriptor = { mediaType: facts.mediaType, digest, size: bytes.length };
-    const path = this.#blobPath(digest);
+    const path = this.#manifests.blobPath(digest);
     const made = await mkdir(dirname(path), { recursive: true });
     if (made !== undefined) await syncDirectory(dirname(made));
     if (!(await isWhole(path, digest))) await replaceFile(path, bytes);
-    this.#remember(digest, facts);
+    this.#manifests.remember(digest, facts);
     await this.#index.update(async (entries) => {
-      const kept = await this.#withoutChildren(entries, facts);
+      const kept = await withoutChildren(entries, facts, this.#factsOf);
       const isListed = kept.some((entry) => entry.descriptor.digest === digest);
-      const isReached = isListed || (facts.subject === undefined && (await this.#reaches(kept, digest)));
+      const isReached = isListed || (facts.subject === undefined && (await reaches(kept, digest, this.#factsOf)));
       if (isReached && kept.length === entries.length) return undefined;
       return [...kept.map(({ raw }) => raw), ...(isReached ? [] : [rawEntry(descriptor, undefined, facts)])];
     }, options?.signal);
@@ -204,7 +203,7 @@ class OpenLayout implements LayoutDirectory {
     options?.signal?.throwIfAborted();
     if (!isTag(tag)) throw new TypeError(`Cannot tag ${target.digest}: ${JSON.stringify(tag)} is not a tag`);
     const { descriptor } = await this.fetchManifest(target.digest, options);
-    const facts = await this.#knownFacts(descriptor);
+    const facts = await this.#factsOf(descriptor);
     await this.#index.update(async (entries) => {
       const before = findTag(entries, tag)?.descriptor.digest ?? null;
       if (options?.expected !== undefined && options.expected !== before) {
@@ -213,7 +212,7 @@ class OpenLayout implements LayoutDirectory {
           `Cannot tag "${tag}" in "${this.directory}": it names ${before ?? "nothing"}, not ${options.expected ?? "nothing"}`,
         );
       }
-      const untagged = await this.#withoutNames(entries, (entry) => entry.name === tag);
+      const untagged = await withoutNames(entries, (entry) => entry.name === tag, this.#factsOf);
       // The name takes the place of the entry without one.
       const kept = untagged.filter((raw) => !(raw["digest"] === descriptor.digest && nameOfRaw(raw) === undefined));
       return [...kept, rawEntry({ ...target, ...descriptor }, tag, facts)];
@@ -222,12 +221,12 @@ class OpenLayout implements LayoutDirectory {
 
   async stat(digest: Digest, options?: ReadOptions): Promise<{ readonly size: number } | undefined> {
     options?.signal?.throwIfAborted();
-    return statFile(this.#blobPath(digest));
+    return statFile(this.#manifests.blobPath(digest));
   }
 
   async open(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<BlobSource> {
     options?.signal?.throwIfAborted();
-    const path = this.#blobPath(blob.digest);
+    const path = this.#manifests.blobPath(blob.digest);
     const file = await statFile(path);
     if (file === undefined) {
       throw new RegistryError(
@@ -267,12 +266,12 @@ class OpenLayout implements LayoutDirectory {
     const entries = await this.#index.entries();
     for (const { descriptor } of entries) {
       options?.signal?.throwIfAborted();
-      const facts = await this.#knownFacts(descriptor);
+      const facts = await this.#factsOf(descriptor);
       if (facts?.subject === subject && wanted(facts.referrer)) yield facts.referrer;
     }
     // Layouts that were copied from a registry without the referrers API hold its list under this tag.
     const listed = entries.find(({ name }) => name === referrersTag(subject));
-    for (const referrer of (listed && (await this.#knownFacts(listed.descriptor)))?.children ?? []) {
+    for (const referrer of (listed && (await this.#factsOf(listed.descriptor)))?.children ?? []) {
       if (wanted(referrer)) yield referrer;
     }
   }
@@ -292,39 +291,34 @@ class OpenLayout implements LayoutDirectory {
   async deleteManifest(digest: Digest, options?: ReadOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     await this.#find(digest);
-    if ((await statFile(this.#blobPath(digest))) === undefined) throw this.#unknownManifest(digest);
+    if ((await statFile(this.#manifests.blobPath(digest))) === undefined) throw this.#manifests.unknown(digest);
     await this.#index.update(async (entries) => {
       const kept = entries.filter(({ descriptor }) => descriptor.digest !== digest);
       return kept.length === entries.length ? undefined : kept.map(({ raw }) => raw);
     }, options?.signal);
-    await rm(this.#blobPath(digest), { force: true });
-    this.#facts.delete(digest);
+    await rm(this.#manifests.blobPath(digest), { force: true });
+    this.#manifests.forget(digest);
   }
 
   async untag(tag: string, options?: ReadOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     await this.#index.update(async (entries) => {
       const found = findTag(entries, tag);
-      if (found === undefined) throw this.#unknownManifest(tag);
-      return this.#withoutNames(entries, (entry) => entry === found || entry.name === tag);
+      if (found === undefined) throw this.#manifests.unknown(tag);
+      return withoutNames(entries, (entry) => entry === found || entry.name === tag, this.#factsOf);
     }, options?.signal);
   }
 
   async deleteBlob(digest: Digest, options?: ReadOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     try {
-      await rm(this.#blobPath(digest));
+      await rm(this.#manifests.blobPath(digest));
     } catch (cause) {
       if (!isMissingFile(cause)) throw cause;
       throw new RegistryError("ERR_REGISTRY_BLOB_UNKNOWN", `Cannot remove blob: "${this.directory}" has no ${digest}`, {
         cause,
       });
     }
-  }
-
-  /** A digest is checked when it is made, so that the path stays inside. */
-  #blobPath(digest: Digest): string {
-    return join(this.directory, "blobs", algorithmOf(digest), hexOf(digest));
   }
 
   /** What a tag or digest names; the media type is empty where the entry has none, or there is no entry. */
@@ -335,153 +329,13 @@ class OpenLayout implements LayoutDirectory {
       return { digest: tagOrDigest, mediaType: listed?.descriptor.mediaType ?? "" };
     }
     const entry = findTag(entries, tagOrDigest);
-    if (entry === undefined) throw this.#unknownManifest(tagOrDigest);
+    if (entry === undefined) throw this.#manifests.unknown(tagOrDigest);
     return { digest: entry.descriptor.digest, mediaType: entry.descriptor.mediaType };
   }
-
-  /** Reads and verifies a manifest. A blob that is none is as unknown as one that is not there. */
-  async #fetch(digest: Digest, mediaType: string, asked: string): Promise<FetchedManifest> {
-    const path = this.#blobPath(digest);
-    const file = await statFile(path);
-    if (file === undefined) throw this.#unknownManifest(asked);
-    if (file.size > MAX_MANIFEST_SIZE) {
-      // A layer, most likely, whose digest was taken for a manifest's.
-      if (mediaType === "") throw this.#unknownManifest(asked);
-      throw new OciError(
-        "ERR_OCI_TOO_LARGE",
-        `Cannot read manifest ${digest}: its ${file.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
-      );
-    }
-    const bytes = new Uint8Array(await readFile(path));
-    const found = digestOf(bytes, algorithmOf(digest));
-    if (found !== digest)
-      throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot read manifest ${digest}: the bytes have digest ${found}`);
-    if (mediaType !== "") return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
-    try {
-      const facts = manifestFacts(bytes, digest, "");
-      this.#remember(digest, facts);
-      return { descriptor: { mediaType: facts.mediaType, digest, size: bytes.length }, bytes };
-    } catch (error) {
-      throw error instanceof OciError ? this.#unknownManifest(asked, error) : error;
-    }
-  }
-
-  /** Facts of an entry's manifest; `undefined` where it is not there or is broken, which is not every reader's business. */
-  async #knownFacts(descriptor: Descriptor): Promise<ManifestFacts | undefined> {
-    const known = this.#facts.get(descriptor.digest);
-    if (known !== undefined) return known;
-    try {
-      const { bytes } = await this.#fetch(descriptor.digest, descriptor.mediaType, descriptor.digest);
-      const facts = manifestFacts(bytes, descriptor.digest, descriptor.mediaType);
-      this.#remember(descriptor.digest, facts);
-      return facts;
-    } catch (error) {
-      if (error instanceof OciError || error instanceof RegistryError) return undefined;
-      throw error;
-    }
-  }
-
-  #remember(digest: Digest, facts: ManifestFacts): void {
-    if (this.#facts.size >= MAX_FACTS) this.#facts.clear();
-    this.#facts.set(digest, facts);
-  }
-
-  /** The entries less those without a name that a new index leads to; referrers stay, since they are found here only. */
-  async #withoutChildren(entries: readonly LayoutEntry[], index: ManifestFacts): Promise<readonly LayoutEntry[]> {
-    const children = new Set(index.children.map(({ digest }) => digest));
-    const kept: LayoutEntry[] = [];
-    for (const entry of entries) {
-      const isChild = entry.name === undefined && children.has(entry.descriptor.digest);
-      const facts = isChild ? await this.#knownFacts(entry.descriptor) : undefined;
-      if (facts === undefined || facts.subject !== undefined) kept.push(entry);
-    }
-    return kept;
-  }
-
-  /** Whether an index among the entries, or below one, leads to `digest`. */
-  async #reaches(entries: readonly LayoutEntry[], digest: Digest): Promise<boolean> {
-    const queue = entries.map(({ descriptor }) => descriptor);
-    const seen = new Set<Digest>();
-    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      if (next.digest === digest) return true;
-      if (seen.has(next.digest)) continue;
-      seen.add(next.digest);
-      queue.push(...((await this.#knownFacts(next))?.children ?? []));
-    }
-    return false;
-  }
-
-  /** The entries with some names taken away. What is left without one goes, unless it is a referrer. */
-  async #withoutNames(
-    entries: readonly LayoutEntry[],
-    isNamed: (entry: LayoutEntry) => boolean,
-  ): Promise<readonly RawEntry[]> {
-    const kept: RawEntry[] = [];
-    for (const entry of entries) {
-      if (!isNamed(entry)) {
-        kept.push(entry.raw);
-        continue;
-      }
-      const facts = await this.#knownFacts(entry.descriptor);
-      const isElsewhere = entries.some(
-        (other) => other.descriptor.digest === entry.descriptor.digest && !isNamed(other),
-      );
-      if (facts?.subject !== undefined && !isElsewhere) kept.push(rawEntry(entry.descriptor, undefined, facts));
-    }
-    return kept;
-  }
-
-  #unknownManifest(tagOrDigest: string, cause?: unknown): RegistryError {
-    return new RegistryError(
-      "ERR_REGISTRY_MANIFEST_UNKNOWN",
-      `Cannot find manifest: "${this.directory}" has no ${JSON.stringify(tagOrDigest.slice(0, 200))}`,
-      { cause },
-    );
-  }
-}
-
-/**
- * An entry as Go's struct orders it. Annotations of the manifest itself are not repeated: a name among them would be taken
- * for a tag.
- */
-function rawEntry(descriptor: Descriptor, tag: string | undefined, facts: ManifestFacts | undefined): RawEntry {
-  const artifactType = descriptor.artifactType ?? facts?.referrer.artifactType;
-  return {
-    mediaType: descriptor.mediaType,
-    digest: descriptor.digest,
-    size: descriptor.size,
-    ...(tag === undefined ? {} : { annotations: { [REF_NAME]: tag } }),
-    ...(descriptor.platform === undefined ? {} : { platform: descriptor.platform }),
-    ...(artifactType === undefined || facts?.isImage === true ? {} : { artifactType }),
-  };
-}
-
-function nameOfRaw(raw: RawEntry): unknown {
-  const annotations = raw["annotations"];
-  if (typeof annotations !== "object" || annotations === null) return undefined;
-  return (annotations as RawEntry)[REF_NAME] || undefined;
 }
 
 function isReferrersTag(name: string | undefined): boolean {
   return name !== undefined && /^sha(?:256|512)-[0-9a-f]{64}$/.test(name);
-}
-
-/** Size of a regular file, links followed; `undefined` where there is none. A pipe in its place would be read forever. */
-async function statFile(path: string): Promise<{ readonly size: number } | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? { size: found.size } : undefined;
-  } catch (error) {
-    if (isMissingFile(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Whether the file is there with the bytes of its digest: one that another tool did not sync may be zeros. */
-async function isWhole(path: string, digest: Digest): Promise<boolean> {
-  const file = await statFile(path);
-  if (file === undefined || file.size > MAX_MANIFEST_SIZE) return false;
-  return digestOf(new Uint8Array(await readFile(path)), algorithmOf(digest)) === digest;
 }
 
 function invalidLayout(directory: string, what: string, cause?: unknown): RegistryError {

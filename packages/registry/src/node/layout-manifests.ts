@@ -1,0 +1,114 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  algorithmOf,
+  digestOf,
+  hexOf,
+  MAX_MANIFEST_SIZE,
+  OciError,
+  type Descriptor,
+  type Digest,
+  type FetchedManifest,
+} from "@socikit/oci";
+import { isMissingFile } from "@socikit/oci/node";
+import { RegistryError } from "../errors.ts";
+import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
+
+/** Facts kept of manifests, so that listing referrers reads each manifest once. */
+const MAX_FACTS = 10_000;
+
+/** The manifests among a layout's blobs: read, verified, and what is to be known of them remembered. */
+export class LayoutManifests {
+  readonly #directory: string;
+  readonly #known = new Map<Digest, ManifestFacts>();
+
+  /** @param directory The layout's real path. */
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** A digest is checked when it is made, so that the path stays inside. */
+  blobPath(digest: Digest): string {
+    return join(this.#directory, "blobs", algorithmOf(digest), hexOf(digest));
+  }
+
+  /** Reads and verifies a manifest. A blob that is none is as unknown as one that is not there. */
+  async fetch(digest: Digest, mediaType: string, asked: string): Promise<FetchedManifest> {
+    const path = this.blobPath(digest);
+    const file = await statFile(path);
+    if (file === undefined) throw this.unknown(asked);
+    if (file.size > MAX_MANIFEST_SIZE) {
+      // A layer, most likely, whose digest was taken for a manifest's.
+      if (mediaType === "") throw this.unknown(asked);
+      throw new OciError(
+        "ERR_OCI_TOO_LARGE",
+        `Cannot read manifest ${digest}: its ${file.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
+      );
+    }
+    const bytes = new Uint8Array(await readFile(path));
+    const found = digestOf(bytes, algorithmOf(digest));
+    if (found !== digest)
+      throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot read manifest ${digest}: the bytes have digest ${found}`);
+    if (mediaType !== "") return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+    try {
+      const facts = manifestFacts(bytes, digest, "");
+      this.remember(digest, facts);
+      return { descriptor: { mediaType: facts.mediaType, digest, size: bytes.length }, bytes };
+    } catch (error) {
+      throw error instanceof OciError ? this.unknown(asked, error) : error;
+    }
+  }
+
+  /** Facts of an entry's manifest; `undefined` where it is not there or is broken, which is not every reader's business. */
+  async facts(descriptor: Descriptor): Promise<ManifestFacts | undefined> {
+    const known = this.#known.get(descriptor.digest);
+    if (known !== undefined) return known;
+    try {
+      const { bytes } = await this.fetch(descriptor.digest, descriptor.mediaType, descriptor.digest);
+      const facts = manifestFacts(bytes, descriptor.digest, descriptor.mediaType);
+      this.remember(descriptor.digest, facts);
+      return facts;
+    } catch (error) {
+      if (error instanceof OciError || error instanceof RegistryError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Keeps the facts of a manifest that was read or written. */
+  remember(digest: Digest, facts: ManifestFacts): void {
+    if (this.#known.size >= MAX_FACTS) this.#known.clear();
+    this.#known.set(digest, facts);
+  }
+
+  /** The error for a name or digest that leads to no manifest. */
+  unknown(tagOrDigest: string, cause?: unknown): RegistryError {
+    return new RegistryError(
+      "ERR_REGISTRY_MANIFEST_UNKNOWN",
+      `Cannot find manifest: "${this.#directory}" has no ${JSON.stringify(tagOrDigest.slice(0, 200))}`,
+      { cause },
+    );
+  }
+
+  /** Forgets what is known of a manifest that was removed. */
+  forget(digest: Digest): void {
+    this.#known.delete(digest);
+  }
+}
+
+/** Size of a regular file, links followed; `undefined` where there is none. A pipe in its place would be read forever. */
+export async function statFile(path: string): Promise<{ readonly size: number } | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? { size: found.size } : undefined;
+  } catch (error) {
+    if (isMissingFile(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the file is there with the bytes of its digest: one that another tool did not sync may be zeros. */
+export async function isWhole(path: string, digest: Digest): Promise<boolean> {
+  const file = await statFile(path);
+  if (file === undefined || file.size > MAX_MANIFEST_SIZE) return false;
+  return digestOf(new Uint8Array(await readFile(path)), algorithmOf(digest)) === digest;
+}
