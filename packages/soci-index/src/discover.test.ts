@@ -1,6 +1,6 @@
 import { decodeManifest, digestOf, encodeManifest, OciError, type Descriptor, type ImageManifest } from "@socikit/oci";
 import { expect, test } from "vitest";
-import { discoverSociIndex, type DiscoverOptions, type DiscoveryEvent } from "./discover.ts";
+import { discoverSociIndex, sociIndexCandidates, type DiscoverOptions, type DiscoveryEvent } from "./discover.ts";
 import { SOCI_INDEX_V1 } from "./media-types.ts";
 import { createSociIndex, encodeSociIndex, sociIndexConfig } from "./soci-index.ts";
 import { memoryTarget, type MemoryTarget } from "./testing/memory-target.ts";
@@ -202,4 +202,49 @@ test("discoverSociIndex() does not fall back where what is named is broken or mi
   await expect(discover(await storeOf(image), PLAIN, { indexDigest: digestOf(image) })).rejects.toMatchObject({
     code: "ERR_SOCI_INDEX_UNKNOWN_VERSION",
   });
+});
+
+test("sociIndexCandidates() goes on to the next referrer, and asks for none before it is wanted", async () => {
+  const store = await storeOf(V1, OTHER_V1);
+  const fetched: string[] = [];
+  const { fetchManifest } = store;
+  store.fetchManifest = (target, options) => {
+    fetched.push(typeof target === "string" ? target : target.digest);
+    return fetchManifest(target, options);
+  };
+  const [v1, other] = [await store.resolve(digestOf(V1)), await store.resolve(digestOf(OTHER_V1))];
+  let left = false;
+  store.referrers = async function* () {
+    try {
+      // The same again is one candidate.
+      for (const found of [v1, v1, other]) yield { ...found, artifactType: SOCI_INDEX_V1 };
+    } finally {
+      left = true;
+    }
+  };
+  const events: DiscoveryEvent[] = [];
+  const candidates = sociIndexCandidates({ index: store }, PLAIN, { onEvent: (event) => events.push(event) });
+  expect((await candidates.next()).value?.descriptor.digest).toBe(digestOf(V1));
+  expect(fetched).toEqual([digestOf(V1)]);
+  expect((await candidates.next()).value?.descriptor.digest).toBe(digestOf(OTHER_V1));
+  expect(await candidates.next()).toEqual({ done: true, value: undefined });
+  expect(events.map(({ outcome }) => outcome)).toEqual(["absent", "found", "found", "absent"]);
+  expect(events.at(-1)?.message).toMatch(/^no SOCI index that the registry lists for \S+ can be used$/);
+  // Whoever stops at one lets go of the list.
+  left = false;
+  const stopped = sociIndexCandidates({ index: store }, PLAIN);
+  await stopped.next();
+  await stopped.return();
+  expect(left).toBe(true);
+});
+
+test.for([
+  ["the caller", PLAIN, { indexDigest: digestOf(V1) }],
+  ["the image", ANNOTATED, {}],
+] as const)("sociIndexCandidates() has nothing behind what %s names", async ([, image, options]) => {
+  const found: string[] = [];
+  const v1 = encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor));
+  for await (const { via } of sociIndexCandidates({ index: await storeOf(V1, V2, OTHER_V1, v1) }, image, options))
+    found.push(via);
+  expect(found).toHaveLength(1);
 });

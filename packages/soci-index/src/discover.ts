@@ -24,7 +24,7 @@ export type DiscoveryStep = "digest" | "annotation" | "referrers";
  * - `absent`: there is none by this way, and the next is tried.
  * - `rejected`: a referrer says that it is an index and is not one of this image, is damaged, or is listed and not there;
  *   or the list itself cannot be read.
- * - `found`: the index that is used.
+ * - `found`: the index that is used, unless the caller asks for the next.
  */
 export interface DiscoveryEvent extends ProgressEvent {
   readonly type: "discovery";
@@ -59,6 +59,20 @@ export interface DiscoveredIndex {
 /** Most referrers that are looked at. An image has one or two indexes; whoever may push can add as many as they like. */
 const MAX_CANDIDATES = 16;
 
+/** Where indexes are looked for. */
+export interface DiscoveryPorts {
+  /** The manifests, and what refers to them. */
+  readonly index: ManifestReader & ReferrerLister;
+}
+
+/** The image whose index is looked for. */
+export interface DiscoveryImage {
+  /** Of the image's manifest. */
+  readonly descriptor: Descriptor;
+  /** The same, decoded. */
+  readonly manifest: ImageManifest;
+}
+
 /**
  * The index of an image: the one named by digest, else by the image's annotation (v2), else the first of its referrers
  * (v1), as the reference looks for it (spec section 15). `undefined` where there is none.
@@ -72,10 +86,26 @@ const MAX_CANDIDATES = 16;
  * @throws what the port throws, of the network and of logins above all; of a referrer, not that it is not there.
  */
 export async function discoverSociIndex(
-  ports: { readonly index: ManifestReader & ReferrerLister },
-  image: { readonly descriptor: Descriptor; readonly manifest: ImageManifest },
+  ports: DiscoveryPorts,
+  image: DiscoveryImage,
   options: DiscoverOptions = {},
 ): Promise<DiscoveredIndex | undefined> {
+  for await (const found of sociIndexCandidates(ports, image, options)) return found;
+  return undefined;
+}
+
+/**
+ * The indexes that an image may be read by, the one that {@linkcode discoverSociIndex} finds first: for a caller that finds out
+ * later that one is of no use, because a zTOC of it is damaged, and wants the next. One that is named has none behind it.
+ *
+ * Nothing is asked for before it is needed: whoever stops at the first makes the same requests as `discoverSociIndex`, and throws
+ * what that throws. At most 16 referrers are looked at, and each is given once.
+ */
+export async function* sociIndexCandidates(
+  ports: DiscoveryPorts,
+  image: DiscoveryImage,
+  options: DiscoverOptions = {},
+): AsyncGenerator<DiscoveredIndex, void, undefined> {
   const { signal, priority, indexDigest } = options;
   const read: ReadOptions = { signal, priority };
   const manifests = verifiedManifests(ports.index);
@@ -93,10 +123,16 @@ export async function discoverSociIndex(
     });
     return { descriptor, index, via };
   };
-  if (indexDigest !== undefined) return named(indexDigest, "digest");
+  if (indexDigest !== undefined) {
+    yield await named(indexDigest, "digest");
+    return;
+  }
 
   const annotated = sociIndexDigestOf(image.manifest);
-  if (annotated !== undefined) return named(annotated, "annotation");
+  if (annotated !== undefined) {
+    yield await named(annotated, "annotation");
+    return;
+  }
   const annotation = image.manifest.annotations?.[SOCI_INDEX_DIGEST];
   if (annotation !== undefined)
     throw new SociIndexError(
@@ -106,6 +142,7 @@ export async function discoverSociIndex(
   tell({ step: "annotation", outcome: "absent", message: `the image has no annotation ${SOCI_INDEX_DIGEST}` });
 
   const subject = image.descriptor.digest;
+  const given = new Set<Digest>();
   let looked = 0;
   let rejected = false;
   const reject = (message: string, index?: Digest): void => {
@@ -118,16 +155,20 @@ export async function discoverSociIndex(
       if (selectSociIndex([referrer]) === undefined) continue;
       if (looked === MAX_CANDIDATES) break;
       looked++;
-      // One at a time: the first that fits is used.
+      // One at a time: most often the first that fits is used.
       const candidate = await fetchCandidate(manifests, referrer, subject, read);
       if (typeof candidate === "string") {
         reject(`${referrer.digest} is listed as a referrer of the image, but ${candidate}`, referrer.digest);
         continue;
       }
       const { digest } = candidate.descriptor;
+      if (given.has(digest)) continue;
+      given.add(digest);
       const message = `${digest} is listed as a referrer of the image, which anyone who may push there can add`;
       tell({ step: "referrers", outcome: "found", index: digest, message });
-      return { ...candidate, via: "referrers" };
+      yield { ...candidate, via: "referrers" };
+      // Whoever comes back for another has found no use for this one.
+      rejected = true;
     }
   } catch (error) {
     // Whoever may push can write the list too, where the registry keeps it under a tag.
@@ -138,7 +179,6 @@ export async function discoverSociIndex(
     ? `no SOCI index that the registry lists for ${subject} can be used`
     : `the registry lists no SOCI index for ${subject}`;
   tell({ step: "referrers", outcome: "absent", message });
-  return undefined;
 }
 
 /** A referrer that says it is an index, read; or what is wrong with it, so that the next is tried. */

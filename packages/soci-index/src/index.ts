@@ -31,8 +31,11 @@ export {
 } from "./soci-index.ts";
 export {
   discoverSociIndex,
+  sociIndexCandidates,
   type DiscoveredIndex,
   type DiscoverOptions,
+  type DiscoveryImage,
+  type DiscoveryPorts,
   type DiscoveryEvent,
   type DiscoveryStep,
 } from "./discover.ts";
