@@ -121,7 +121,7 @@ test("a connection that is always cut", async () => {
   assert.ok(milliseconds < 60_000);
 });
 
-test("a layer, a zTOC and a manifest that are not what was promised: exit code 5, no byte of it printed", async () => {
+test("a layer, a zTOC and an index that are not what was promised: never a wrong byte", async () => {
   const tag = (await tagsOf(registry.url, "indexed")).find((name) => name.startsWith("sha256-"));
   const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
   const fetchJson = async (path) => (await fetch(`${registry.url}/v2/indexed/${path}`, { headers: { accept } })).json();
@@ -131,8 +131,13 @@ test("a layer, a zTOC and a manifest that are not what was promised: exit code 5
     const isSpoiled = blobOf(digest);
     fault = (request) => (isSpoiled(request) && request.method === "GET" ? { flip: 300 } : undefined);
     const { code, stdout, stderr } = await socikit(["cat", `${proxy.host}/indexed:v1`, "/usr/share/noise"]);
-    assert.equal(code, 5, `${digest}: ${stderr}`);
-    assert.equal(stdout.length, 0);
+    // Without its index the image can still be read whole, each layer against its digest. A layer has nothing behind it.
+    if (code === 0 && digest !== largeLayer().digest) {
+      assert.ok(stdout.equals(NOISE), digest);
+    } else {
+      assert.equal(code, 5, `${digest}: ${stderr}`);
+      assert.equal(stdout.length, 0);
+    }
   }
 });
 
