@@ -146,14 +146,15 @@ function openReference() {
 
 function makeLayers(directory) {
   const repository = fileURLToPath(new URL("..", import.meta.url));
-  const pack = (name, command) => {
-    const file = join(directory, name);
-    execFileSync("sh", ["-c", `${command} | gzip -6 >"$0"`, file], { cwd: repository });
-    return file;
+  const pack = (name, args) => {
+    const tar = join(directory, `${name}.tar`);
+    execFileSync("tar", ["--create", "--file", tar, ...args]);
+    execFileSync("gzip", ["-6", tar]);
+    return `${tar}.gz`;
   };
   return [
-    pack("debian.tar.gz", "tar --sort=name --create --dereference --ignore-failed-read /usr/bin /usr/sbin 2>/dev/null"),
-    pack("node_modules.tar.gz", "tar --sort=name --create --exclude=*.node node_modules"),
+    pack("debian", ["--directory", "/", "usr/bin", "usr/sbin"]),
+    pack("node_modules", ["--directory", repository, "--exclude=*.node", "node_modules"]),
   ];
 }
 
