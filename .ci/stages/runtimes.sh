@@ -6,6 +6,11 @@ counted bun-sources "$work/bun.txt" "$bun" --conditions=@socikit/source "$smoke"
 counted node-26-sources "$work/node-26.txt" "$(node_of 26)" --conditions=@socikit/source "$smoke"
 counted node-20-built "$work/node-20.txt" node "$smoke"
 for major in 22 24 26; do counted "node-$major-built" "$work/node-$major-built.txt" "$(node_of "$major")" "$smoke"; done
+# Every decoder of spans gives the same bytes everywhere.
+counted decoders-deno "$work/decoders-deno.txt" "$deno" run --quiet -A runtime-tests/decoders.mjs
+counted decoders-bun "$work/decoders-bun.txt" "$bun" --conditions=@socikit/source runtime-tests/decoders.mjs
+counted decoders-node-26 "$work/decoders-26.txt" "$(node_of 26)" --conditions=@socikit/source runtime-tests/decoders.mjs
+counted decoders-node-20 "$work/decoders-20.txt" node runtime-tests/decoders.mjs
 # The command too: its help says nothing if an import fails.
 for major in 22 24 26; do check "node-$major-command" bash -c '"$1" packages/cli/dist/bin.js --help | grep -q create' - "$(node_of "$major")"; done
 check deno-command bash -c '"$1" run --quiet -A packages/cli/src/bin.ts --help | grep -q create' - "$deno"
