@@ -84,6 +84,10 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_REGISTRY_UPLOAD_BUSY: { exit: failed, hint: "try again: {line}" },
   ERR_REGISTRY_TAG_CHANGED: { exit: failed, hint: "someone else wrote the tag at the same time: {line}" },
   ERR_REGISTRY_READ_ONLY: { exit: notAllowed, hint: "write to another place: socikit create SRC DST" },
+  ERR_REGISTRY_NOT_A_LAYOUT: {
+    exit: notFound,
+    hint: "check the path: an OCI layout is a directory with oci-layout, index.json and blobs/",
+  },
   ERR_REGISTRY_INVALID_LAYOUT: {
     exit: verification,
     hint: "check that the directory is an OCI layout: it has oci-layout, index.json and blobs/",
@@ -220,6 +224,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
 const HOST_ROWS: Readonly<Record<string, ErrorRow>> = {
   ENOENT: { exit: notFound, hint: "check the path" },
   ENOTDIR: { exit: notFound, hint: "check the path: a part of it is a file" },
+  ENOTREG: { exit: usage, hint: "name a regular file; what comes from a pipe is read from standard input: -" },
   EISDIR: { exit: usage, hint: "name a file, not a directory" },
   EACCES: { exit: notAllowed, hint: "this user may not: check the permissions" },
   EPERM: { exit: notAllowed, hint: "this user may not: check the permissions" },

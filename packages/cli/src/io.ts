@@ -19,7 +19,7 @@ export interface CliOutput {
 export interface CliFiles {
   /** A file as a stream. */
   stream(path: string): AsyncIterable<Uint8Array>;
-  /** A whole file of at most `limit` bytes. Fails with `EFBIG` above. */
+  /** A whole regular file of at most `limit` bytes. Fails with `EFBIG` above, with `ENOTREG` for a pipe or a device. */
   read(path: string, limit: number): Promise<Uint8Array>;
   /** Writes a file beside `path` and renames it: the old file is there, or the new one, whole. Follows a symbolic link, keeps the mode. */
   replace(path: string, bytes: Uint8Array): Promise<void>;

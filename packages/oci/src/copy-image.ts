@@ -60,6 +60,9 @@ interface Plan {
 /** Manifests of one image. */
 const MAX_MANIFESTS = 10_000;
 
+/** Bytes of all of them: they are kept until the blobs are copied. */
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+
 /**
  * Copies an image: blobs first, three at a time, each only where it is missing; then manifests, an index after what it
  * names; the tag last. Whatever interrupts it leaves no manifest or tag that points at something missing. Bytes are kept,
@@ -70,7 +73,7 @@ const MAX_MANIFESTS = 10_000;
  *
  * @returns The descriptor of what the copy's tag names.
  * @throws {OciError} `ERR_OCI_PLATFORM_NOT_FOUND` for a platform that the image does not have; `ERR_OCI_TOO_LARGE` for
- * indexes too deep or with too many manifests.
+ * indexes too deep, with too many manifests, or with more than 64 MiB of them.
  */
 export async function copyImage(
   source: ManifestReader & BlobReader,
@@ -118,6 +121,7 @@ export async function copyImage(
 async function planCopy(source: ManifestReader, root: Node, options: CopyOptions): Promise<Plan> {
   const blobs = new Map<Digest, Descriptor>();
   const manifests = new Map<Digest, Node>();
+  let total = 0;
   const visit = async (node: Node, depth: number): Promise<void> => {
     const manifest = decodeManifest(node.bytes, node.descriptor.mediaType);
     if (depth > MAX_INDEX_DEPTH) throw tooLarge(`its indexes are nested more than ${MAX_INDEX_DEPTH} deep`);
@@ -132,6 +136,8 @@ async function planCopy(source: ManifestReader, root: Node, options: CopyOptions
         await visit(await source.fetchManifest(child, { signal: options.signal }), depth + 1);
       }
     }
+    total += node.bytes.length;
+    if (total > MAX_MANIFEST_BYTES) throw tooLarge(`its manifests have more than ${MAX_MANIFEST_BYTES} bytes together`);
     manifests.set(node.descriptor.digest, node);
   };
   const chosen = await choose(source, root, options);

@@ -5,3 +5,4 @@
  */
 export { openFileSource } from "./node/file-source.ts";
 export { hostErrorCode, isMissingFile, replaceFile, syncDirectory } from "./node/replace-file.ts";
+export { readRegularFile } from "./node/read-regular-file.ts";

@@ -11,6 +11,7 @@ test.for<readonly [text: string, shown: string, reason: string]>([
   ["\u007f", "\\x7f", "DEL"],
   ["a\u200bb\ufeffc\u2060d", "a\\u200bb\\ufeffc\\u2060d", "what cannot be seen"],
   ["\u2066x\u2069", "\\u2066x\\u2069", "isolates"],
+  ["a\u200eb\u200fc\u061cd", "a\\u200eb\\u200fc\\u061cd", "marks of direction"],
 ])("printable() of %j is %j: %s", ([text, shown]) => {
   expect(printable(text)).toBe(shown);
 });

@@ -1,7 +1,7 @@
 // C0, DEL and C1 controls; zero-width characters, those that change the direction of what follows (with U+202E "txt.exe" is
 // shown for "exe.txt"), line separators, and the byte order mark.
 // oxlint-disable-next-line no-control-regex -- these are what is looked for
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /**
  * Text that is safe to show on one line of a terminal: what controls it, hides or reorders text is written as escapes. Names

@@ -215,3 +215,32 @@ describe("copyImage()", () => {
     expect(await failure(copyImage(from, to, "latest", { tag: "a/b" }))).toBeInstanceOf(TypeError);
   });
 });
+
+test("copyImage() keeps no more than 64 MiB of manifests", async () => {
+  const manifest = encodeManifest({
+    schemaVersion: 2,
+    config: { mediaType: OCI_CONFIG, digest: digestOf(new Uint8Array(0)), size: 0 },
+    layers: [],
+  });
+  // 4 MiB each, spaces most of them.
+  const bytes = new Uint8Array(4 * 1024 * 1024).fill(0x20);
+  bytes.set(manifest);
+  const manifests = Array.from({ length: 17 }, (_, i) => ({
+    mediaType: OCI_MANIFEST,
+    digest: digestOf(Uint8Array.of(i)),
+    size: bytes.length,
+  }));
+  const index = encodeIndex({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+  const root: Descriptor = { mediaType: OCI_INDEX, digest: digestOf(index), size: index.length };
+  const source = {
+    ...createMemoryStore().repository("a"),
+    resolve: async () => root,
+    fetchManifest: async (target: string | Descriptor) =>
+      typeof target === "string" ? { descriptor: root, bytes: index } : { descriptor: target, bytes },
+    stat: async () => undefined,
+    open: async () => Promise.reject(new Error("no blobs")),
+    stream: async () => Promise.reject(new Error("no blobs")),
+  };
+  const target = createMemoryStore().repository("b");
+  await expect(copyImage(source, target, "1")).rejects.toMatchObject({ code: "ERR_OCI_TOO_LARGE" });
+});

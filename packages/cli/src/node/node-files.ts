@@ -1,38 +1,17 @@
 import { createReadStream } from "node:fs";
-import { open, realpath, stat } from "node:fs/promises";
-import { isMissingFile, replaceFile } from "@socikit/oci/node";
+import { realpath, stat } from "node:fs/promises";
+import { isMissingFile, readRegularFile, replaceFile } from "@socikit/oci/node";
 import type { CliFiles } from "../io.ts";
 
 /** The host's files. */
 export function nodeFiles(): CliFiles {
-  return { stream, read, replace, kind };
+  return { stream, read: readRegularFile, replace, kind };
 }
 
 const CHUNK = 256 * 1024;
 
 function stream(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: CHUNK });
-}
-
-async function read(path: string, limit: number): Promise<Uint8Array> {
-  const file = await open(path, "r");
-  try {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    // Not by the size that stat tells: pipes and /proc have none.
-    for await (const chunk of file.createReadStream({
-      autoClose: false,
-      highWaterMark: CHUNK,
-    }) as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > limit)
-        throw Object.assign(new Error(`Cannot read ${path}: it is longer than ${limit} bytes`), { code: "EFBIG" });
-      chunks.push(chunk);
-    }
-    return new Uint8Array(Buffer.concat(chunks));
-  } finally {
-    await file.close();
-  }
 }
 
 async function replace(path: string, bytes: Uint8Array): Promise<void> {

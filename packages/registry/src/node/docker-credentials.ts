@@ -1,9 +1,10 @@
-import { open } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { readRegularFile } from "@socikit/oci/node";
 import type { CredentialProvider } from "../credentials.ts";
 import { findCredentials, MAX_CONFIG_SIZE, parseDockerConfig, type DockerConfig } from "../docker-config.ts";
 import { RegistryError } from "../errors.ts";
+import { unreadableFile } from "./layout-index.ts";
 
 /** Where {@linkcode dockerCredentials} looks. */
 export interface DockerCredentialsOptions {
@@ -66,25 +67,16 @@ async function load(
 /** A configuration; `undefined` where there is no such file. */
 async function readConfig(path: string): Promise<DockerConfig | undefined> {
   try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      if (size > MAX_CONFIG_SIZE) {
-        throw new RegistryError(
-          "ERR_REGISTRY_CREDENTIALS",
-          `Cannot read credentials of ${path}: it is longer than ${MAX_CONFIG_SIZE} bytes`,
-        );
-      }
-      return parseDockerConfig(await file.readFile("utf8"), path);
-    } finally {
-      await file.close();
-    }
+    return parseDockerConfig(new TextDecoder().decode(await readRegularFile(path, MAX_CONFIG_SIZE)), path);
   } catch (cause) {
     if (cause instanceof RegistryError) throw cause;
     const code = (cause as { code?: unknown }).code;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new RegistryError("ERR_REGISTRY_CREDENTIALS", `Cannot read credentials of ${path}: ${String(code)}`, {
-      cause,
-    });
+    const what = unreadableFile(cause, MAX_CONFIG_SIZE);
+    throw new RegistryError(
+      "ERR_REGISTRY_CREDENTIALS",
+      `Cannot read credentials of ${path}: ${what === undefined ? String(code) : `it is ${what}`}`,
+      { cause },
+    );
   }
 }

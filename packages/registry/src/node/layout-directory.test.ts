@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,7 +79,6 @@ describe("opening", () => {
   });
 
   test.for([
-    ["no oci-layout file", {}, /no oci-layout/],
     ["an oci-layout that is no JSON", { "oci-layout": "x" }, /not JSON/],
     ["an oci-layout that is no object", { "oci-layout": "null" }, /missing/],
     ["another version", { "oci-layout": '{"imageLayoutVersion":"2.0.0"}' }, /"2.0.0"/],
@@ -90,6 +90,50 @@ describe("opening", () => {
       code: "ERR_REGISTRY_INVALID_LAYOUT",
       message: expect.stringMatching(message) as string,
     });
+  });
+
+  test("refuses a directory without an oci-layout file as what is not there", async () => {
+    const directory = fresh();
+    await mkdir(directory);
+    await expect(openLayoutDirectory(directory)).rejects.toMatchObject({ code: "ERR_REGISTRY_NOT_A_LAYOUT" });
+  });
+
+  test.skipIf(process.platform === "win32")("waits for no pipe in a file's place", async () => {
+    const layout = await create();
+    const refused = {
+      code: "ERR_REGISTRY_INVALID_LAYOUT",
+      message: expect.stringMatching(/not a regular file/) as string,
+    };
+    for (const name of ["index.json", "oci-layout"]) {
+      await rm(join(layout.directory, name));
+      execFileSync("mkfifo", [join(layout.directory, name)]);
+      if (name === "index.json") await expect(layout.entries()).rejects.toMatchObject(refused);
+    }
+    await expect(openLayoutDirectory(layout.directory)).rejects.toMatchObject(refused);
+  });
+
+  test("with a root, follows a blob's link inside of it alone", async () => {
+    const layout = await create();
+    const shared = fresh();
+    await mkdir(shared);
+    const bytes = noise(100, 5);
+    const blob = { digest: digestOf(bytes), size: bytes.length };
+    await writeFile(join(shared, "blob"), bytes);
+    await symlink(join(shared, "blob"), join(layout.directory, "blobs", "sha256", hexOf(blob.digest)));
+    const narrow = await openLayoutDirectory(layout.directory, { root: layout.directory });
+    expect(await narrow.stat(blob.digest)).toBeUndefined();
+    await expect(narrow.open(blob)).rejects.toMatchObject({ code: "ERR_REGISTRY_BLOB_UNKNOWN" });
+    await expect(narrow.fetchManifest(blob.digest)).rejects.toMatchObject({ code: "ERR_REGISTRY_MANIFEST_UNKNOWN" });
+    const wide = await openLayoutDirectory(layout.directory, { root });
+    expect(await wide.stat(blob.digest)).toEqual({ size: 100 });
+  });
+
+  test("says what is wrong with the only image, where it is broken", async () => {
+    const layout = await create();
+    const image = await pushImage(layout, 1);
+    await writeFile(join(layout.directory, "blobs", "sha256", hexOf(image.digest)), "{}");
+    const opened = await openLayoutDirectory(layout.directory);
+    await expect(opened.onlyImage()).rejects.toMatchObject({ code: "ERR_OCI_DIGEST_MISMATCH" });
   });
 
   test.for([
@@ -129,8 +173,10 @@ test("any index.json gives entries or a coded error", async () => {
       ),
       async (text) => {
         await writeFile(join(layout.directory, "index.json"), text);
-        const known = ["ERR_REGISTRY_INVALID_LAYOUT", "ERR_REGISTRY_MANIFEST_UNKNOWN"];
-        const coded = (error: unknown): void => expect(known).toContain((error as { code?: unknown }).code);
+        const coded = (error: unknown): void =>
+          expect((error as { code?: unknown }).code).toMatch(
+            /^ERR_(?:REGISTRY_(?:INVALID_LAYOUT|MANIFEST_UNKNOWN)|OCI_(?:INVALID_MANIFEST|DIGEST_MISMATCH|TOO_LARGE))$/,
+          );
         await layout.entries().catch(coded);
         await collect(layout.tags()).catch(coded);
         await layout.onlyImage().catch(coded);

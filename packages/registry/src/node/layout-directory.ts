@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, realpath, rm } from "node:fs/promises";
+import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   digestOf,
   isDigest,
   isTag,
+  OciError,
   verifyStream,
   type BlobSource,
   type BlobUpload,
@@ -13,7 +14,7 @@ import {
   type FetchedManifest,
   type ReadOptions,
 } from "@socikit/oci";
-import { isMissingFile, openFileSource, replaceFile, syncDirectory } from "@socikit/oci/node";
+import { isMissingFile, openFileSource, readRegularFile, replaceFile, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { manifestFacts } from "../manifest-facts.ts";
 import { referrersTag } from "../referrers.ts";
@@ -21,7 +22,7 @@ import { sizeMismatch } from "../size-mismatch.ts";
 import { sourceStream } from "../source-stream.ts";
 import type { StoreRepository } from "../store.ts";
 import { nameOfRaw, rawEntry, reaches, withoutChildren, withoutNames, type FactsOf } from "./layout-entries.ts";
-import { findTag, LayoutIndex, tagOfName } from "./layout-index.ts";
+import { findTag, LayoutIndex, tagOfName, unreadableFile } from "./layout-index.ts";
 import { isWhole, LayoutManifests, statFile } from "./layout-manifests.ts";
 import { LayoutUploads } from "./layout-upload.ts";
 
@@ -29,6 +30,12 @@ import { LayoutUploads } from "./layout-upload.ts";
 export interface LayoutOptions {
   /** Makes the layout where the directory is empty or not there. @default false */
   readonly create?: boolean | undefined;
+  /**
+   * A directory that holds the layout: a blob whose symbolic link leads out of it is as good as none. For who gives blobs
+   * away unchecked, as a server does: a stranger's layout could name any file of this machine. Without it links lead
+   * anywhere, as build systems write them.
+   */
+  readonly root?: string | undefined;
 }
 
 /**
@@ -54,6 +61,9 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
   onlyImage(options?: ReadOptions): Promise<Descriptor>;
 }
 
+/** Largest `oci-layout` read, in bytes; those of all tools have fewer than a hundred. */
+const MAX_LAYOUT_FILE = 64 * 1024;
+
 /** Tags that an error names. */
 const MAX_NAMED = 10;
 
@@ -61,12 +71,14 @@ const MAX_NAMED = 10;
  * Opens an OCI image layout.
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  *
- * @throws {RegistryError} `ERR_REGISTRY_INVALID_LAYOUT` where the directory is none, or, with `create`, holds other things.
+ * @throws {RegistryError} `ERR_REGISTRY_NOT_A_LAYOUT` where the directory has no `oci-layout` file;
+ * `ERR_REGISTRY_INVALID_LAYOUT` where that cannot be read, or, with `create`, the directory holds other things.
  */
 export async function openLayoutDirectory(directory: string, options: LayoutOptions = {}): Promise<LayoutDirectory> {
   if (options.create === true) await createLayout(directory);
   await checkLayout(directory);
-  return new OpenLayout(await realpath(directory));
+  const real = await realpath(directory);
+  return new OpenLayout(real, options.root === undefined ? undefined : await realpath(options.root));
 }
 
 /** Whether a directory holds an `oci-layout` file. */
@@ -93,10 +105,17 @@ async function createLayout(directory: string): Promise<void> {
 async function checkLayout(directory: string): Promise<void> {
   let version: unknown;
   try {
-    version = (JSON.parse(await readFile(join(directory, "oci-layout"), "utf8")) as { imageLayoutVersion?: unknown })
-      ?.imageLayoutVersion;
+    const text = new TextDecoder().decode(await readRegularFile(join(directory, "oci-layout"), MAX_LAYOUT_FILE));
+    version = (JSON.parse(text) as { imageLayoutVersion?: unknown })?.imageLayoutVersion;
   } catch (cause) {
-    if (isMissingFile(cause)) throw invalidLayout(directory, "it has no oci-layout file", cause);
+    if (isMissingFile(cause))
+      throw new RegistryError(
+        "ERR_REGISTRY_NOT_A_LAYOUT",
+        `Cannot open layout "${directory}": it has no oci-layout file`,
+        { cause },
+      );
+    const unreadable = unreadableFile(cause, MAX_LAYOUT_FILE);
+    if (unreadable !== undefined) throw invalidLayout(directory, `its oci-layout is ${unreadable}`, cause);
     if (cause instanceof SyntaxError) throw invalidLayout(directory, "its oci-layout file is not JSON", cause);
     throw cause;
   }
@@ -111,11 +130,11 @@ class OpenLayout implements LayoutDirectory {
   readonly #manifests: LayoutManifests;
   readonly #factsOf: FactsOf;
 
-  constructor(directory: string) {
+  constructor(directory: string, root: string | undefined) {
     this.directory = directory;
     this.#index = new LayoutIndex(directory);
     this.#uploads = new LayoutUploads(join(directory, "blobs"));
-    this.#manifests = new LayoutManifests(directory);
+    this.#manifests = new LayoutManifests(directory, root);
     this.#factsOf = (descriptor) => this.#manifests.facts(descriptor);
   }
 
@@ -127,9 +146,14 @@ class OpenLayout implements LayoutDirectory {
   async onlyImage(options?: ReadOptions): Promise<Descriptor> {
     const images = new Map<Digest, { readonly descriptor: Descriptor; readonly name: string | undefined }>();
     const children = new Set<Digest>();
+    let broken: unknown;
     for (const { descriptor, name } of await this.#index.entries()) {
       options?.signal?.throwIfAborted();
-      const facts = await this.#factsOf(descriptor);
+      const facts = await this.#manifests.checkedFacts(descriptor).catch((error: unknown) => {
+        if (!(error instanceof OciError || error instanceof RegistryError)) throw error;
+        broken ??= error;
+        return undefined;
+      });
       if (facts?.isImage !== true || isReferrersTag(name)) continue;
       for (const child of facts.children) children.add(child.digest);
       const found = { mediaType: facts.mediaType, digest: descriptor.digest, size: descriptor.size };
@@ -140,8 +164,11 @@ class OpenLayout implements LayoutDirectory {
       ({ descriptor, name }) => name !== undefined || !children.has(descriptor.digest),
     );
     const [first, ...others] = roots;
-    if (first === undefined)
+    if (first === undefined) {
+      // Where one is there that cannot be read, this is what is to be known.
+      if (broken !== undefined) throw broken;
       throw new RegistryError("ERR_REGISTRY_MANIFEST_UNKNOWN", `Cannot find image: "${this.directory}" holds none`);
+    }
     if (others.length === 0) return first.descriptor;
     const names = roots.map(({ descriptor, name }) => name ?? descriptor.digest);
     const more = names.length > MAX_NAMED ? `, and ${names.length - MAX_NAMED} more` : "";
@@ -155,7 +182,7 @@ class OpenLayout implements LayoutDirectory {
     options?.signal?.throwIfAborted();
     const { digest, mediaType } = await this.#find(tagOrDigest);
     if (mediaType === "") return (await this.#manifests.fetch(digest, "", tagOrDigest)).descriptor;
-    const file = await statFile(this.#manifests.blobPath(digest));
+    const file = await this.#manifests.findBlob(digest);
     if (file === undefined) throw this.#manifests.unknown(tagOrDigest);
     return { mediaType, digest, size: file.size };
   }
@@ -167,7 +194,7 @@ class OpenLayout implements LayoutDirectory {
       return this.#manifests.fetch(digest, mediaType, target);
     }
     const fetched = await this.#manifests.fetch(target.digest, target.mediaType, target.digest);
-    if (fetched.descriptor.size !== target.size) throw sizeMismatch(target, fetched.descriptor.size);
+    if (fetched.descriptor.size !== target.size) throw sizeMismatch(target, fetched.descriptor.size, this.directory);
     return fetched;
   }
 
@@ -221,21 +248,21 @@ class OpenLayout implements LayoutDirectory {
 
   async stat(digest: Digest, options?: ReadOptions): Promise<{ readonly size: number } | undefined> {
     options?.signal?.throwIfAborted();
-    return statFile(this.#manifests.blobPath(digest));
+    const found = await this.#manifests.findBlob(digest);
+    return found && { size: found.size };
   }
 
   async open(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<BlobSource> {
     options?.signal?.throwIfAborted();
-    const path = this.#manifests.blobPath(blob.digest);
-    const file = await statFile(path);
+    const file = await this.#manifests.findBlob(blob.digest);
     if (file === undefined) {
       throw new RegistryError(
         "ERR_REGISTRY_BLOB_UNKNOWN",
         `Cannot open blob: "${this.directory}" has no ${blob.digest}`,
       );
     }
-    if (file.size !== blob.size) throw sizeMismatch(blob, file.size);
-    return openFileSource(path);
+    if (file.size !== blob.size) throw sizeMismatch(blob, file.size, this.directory);
+    return openFileSource(file.path);
   }
 
   async stream(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<ReadableStream<Uint8Array>> {

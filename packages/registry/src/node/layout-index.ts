@@ -1,7 +1,7 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeManifest, isImageIndex, isTag, type Descriptor } from "@socikit/oci";
-import { isMissingFile, replaceFile } from "@socikit/oci/node";
+import { isMissingFile, readRegularFile, replaceFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { withFileLock } from "./file-lock.ts";
 
@@ -80,19 +80,27 @@ export class LayoutIndex {
       new RegistryError("ERR_REGISTRY_INVALID_LAYOUT", `Cannot read layout "${this.#directory}": ${what}`, { cause });
     try {
       const { ino, size, mtimeNs } = await stat(this.#path, { bigint: true });
-      if (size > MAX_INDEX_SIZE) throw fail(`index.json has ${size} bytes, more than ${MAX_INDEX_SIZE}`);
       // Every writer renames a new file into place, so that a change in place within one tick of the clock is not expected.
       const stamp = `${ino} ${size} ${mtimeNs}`;
       if (this.#read?.stamp === stamp) return this.#read.document;
-      const document = decode(await readFile(this.#path, "utf8"));
+      const document = decode(new TextDecoder().decode(await readRegularFile(this.#path, MAX_INDEX_SIZE)));
       if (typeof document === "string") throw fail(document);
       this.#read = { stamp, document };
       return document;
     } catch (error) {
       if (isMissingFile(error)) throw fail("it has no index.json", error);
+      const unreadable = unreadableFile(error, MAX_INDEX_SIZE);
+      if (unreadable !== undefined) throw fail(`index.json is ${unreadable}`, error);
       throw error;
     }
   }
+}
+
+/** What is wrong with a file that is there and not read; `undefined` for other errors. */
+export function unreadableFile(error: unknown, limit: number): string | undefined {
+  const { code } = error as { readonly code?: unknown };
+  if (code === "EISDIR" || code === "ENOTREG") return "not a regular file";
+  return code === "EFBIG" ? `longer than ${limit} bytes` : undefined;
 }
 
 interface Document {

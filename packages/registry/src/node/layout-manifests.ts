@@ -1,5 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
 import {
   algorithmOf,
   digestOf,
@@ -10,7 +10,7 @@ import {
   type Digest,
   type FetchedManifest,
 } from "@socikit/oci";
-import { isMissingFile } from "@socikit/oci/node";
+import { isMissingFile, readRegularFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
 
@@ -20,11 +20,16 @@ const MAX_FACTS = 10_000;
 /** The manifests among a layout's blobs: read, verified, and what is to be known of them remembered. */
 export class LayoutManifests {
   readonly #directory: string;
+  readonly #root: string | undefined;
   readonly #known = new Map<Digest, ManifestFacts>();
 
-  /** @param directory The layout's real path. */
-  constructor(directory: string) {
+  /**
+   * @param directory The layout's real path.
+   * @param root Real path of a directory that holds it: links of blobs are followed inside of it alone. Anywhere without.
+   */
+  constructor(directory: string, root: string | undefined) {
     this.#directory = directory;
+    this.#root = root;
   }
 
   /** A digest is checked when it is made, so that the path stays inside. */
@@ -32,23 +37,40 @@ export class LayoutManifests {
     return join(this.#directory, "blobs", algorithmOf(digest), hexOf(digest));
   }
 
+  /**
+   * A blob that is there: its real path and size. A link that leads out of the root is as good as none.
+   */
+  async findBlob(digest: Digest): Promise<{ readonly path: string; readonly size: number } | undefined> {
+    try {
+      const path = await realpath(this.blobPath(digest));
+      if (this.#root !== undefined && !isInside(path, this.#root)) return undefined;
+      const file = await statFile(path);
+      return file && { path, size: file.size };
+    } catch (error) {
+      if (isMissingFile(error)) return undefined;
+      throw error;
+    }
+  }
+
   /** Reads and verifies a manifest. A blob that is none is as unknown as one that is not there. */
   async fetch(digest: Digest, mediaType: string, asked: string): Promise<FetchedManifest> {
-    const path = this.blobPath(digest);
-    const file = await statFile(path);
+    const file = await this.findBlob(digest);
     if (file === undefined) throw this.unknown(asked);
     if (file.size > MAX_MANIFEST_SIZE) {
       // A layer, most likely, whose digest was taken for a manifest's.
       if (mediaType === "") throw this.unknown(asked);
       throw new OciError(
         "ERR_OCI_TOO_LARGE",
-        `Cannot read manifest ${digest}: its ${file.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
+        `Cannot read manifest ${digest} of "${this.#directory}": its ${file.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
       );
     }
-    const bytes = new Uint8Array(await readFile(path));
+    const bytes = await readRegularFile(file.path, MAX_MANIFEST_SIZE);
     const found = digestOf(bytes, algorithmOf(digest));
     if (found !== digest)
-      throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot read manifest ${digest}: the bytes have digest ${found}`);
+      throw new OciError(
+        "ERR_OCI_DIGEST_MISMATCH",
+        `Cannot read manifest ${digest} of "${this.#directory}": the bytes have digest ${found}`,
+      );
     if (mediaType !== "") return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     try {
       const facts = manifestFacts(bytes, digest, "");
@@ -61,17 +83,22 @@ export class LayoutManifests {
 
   /** Facts of an entry's manifest; `undefined` where it is not there or is broken, which is not every reader's business. */
   async facts(descriptor: Descriptor): Promise<ManifestFacts | undefined> {
-    const known = this.#known.get(descriptor.digest);
-    if (known !== undefined) return known;
     try {
-      const { bytes } = await this.fetch(descriptor.digest, descriptor.mediaType, descriptor.digest);
-      const facts = manifestFacts(bytes, descriptor.digest, descriptor.mediaType);
-      this.remember(descriptor.digest, facts);
-      return facts;
+      return await this.checkedFacts(descriptor);
     } catch (error) {
       if (error instanceof OciError || error instanceof RegistryError) return undefined;
       throw error;
     }
+  }
+
+  /** The same, where it is the reader's business: fails with what is wrong. */
+  async checkedFacts(descriptor: Descriptor): Promise<ManifestFacts> {
+    const known = this.#known.get(descriptor.digest);
+    if (known !== undefined) return known;
+    const { bytes } = await this.fetch(descriptor.digest, descriptor.mediaType, descriptor.digest);
+    const facts = manifestFacts(bytes, descriptor.digest, descriptor.mediaType);
+    this.remember(descriptor.digest, facts);
+    return facts;
   }
 
   /** Keeps the facts of a manifest that was read or written. */
@@ -106,9 +133,14 @@ export async function statFile(path: string): Promise<{ readonly size: number } 
   }
 }
 
+/** Whether a real path is in a directory, by its real path. */
+export function isInside(path: string, directory: string): boolean {
+  return path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
+}
+
 /** Whether the file is there with the bytes of its digest: one that another tool did not sync may be zeros. */
 export async function isWhole(path: string, digest: Digest): Promise<boolean> {
   const file = await statFile(path);
   if (file === undefined || file.size > MAX_MANIFEST_SIZE) return false;
-  return digestOf(new Uint8Array(await readFile(path)), algorithmOf(digest)) === digest;
+  return digestOf(await readRegularFile(path, MAX_MANIFEST_SIZE), algorithmOf(digest)) === digest;
 }

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf, OCI_MANIFEST } from "@socikit/oci";
+import { digestOf, hexOf, OCI_MANIFEST } from "@socikit/oci";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createRegistryHandler } from "../server/handler.ts";
 import { collect, expectBytes, noise, pushImage } from "../testing/store-cases.ts";
@@ -40,6 +40,22 @@ test.for([
   await expect(collect(repository.tags())).rejects.toMatchObject({ code: "ERR_REGISTRY_REPOSITORY_UNKNOWN" });
   expect(await repository.stat(digestOf(noise(1, 1)))).toBeUndefined();
   expect(await collect(repository.referrers(digestOf(noise(1, 1))))).toEqual([]);
+});
+
+test("openLayoutStore() has no blob whose link leads out of the root, and has one that leads within", async () => {
+  const served = join(root, "served");
+  const bytes = noise(99, 99);
+  const digest = digestOf(bytes);
+  const store = await openLayoutStore(served);
+  const link = join(served, "two/blobs/sha256", hexOf(digest));
+  await writeFile(join(root, "secret"), bytes);
+  await symlink(join(root, "secret"), link);
+  expect(await store.repository("two").stat(digest)).toBeUndefined();
+  await rm(link);
+  await writeFile(join(served, "empty", "shared"), bytes);
+  await symlink(join(served, "empty", "shared"), link);
+  expect(await store.repository("two").stat(digest)).toEqual({ size: 99 });
+  await rm(link);
 });
 
 test("openLayoutStore() refuses names with a way up in them", async () => {

@@ -1,5 +1,5 @@
 import { readdir, realpath } from "node:fs/promises";
-import { basename, join, sep } from "node:path";
+import { basename, join } from "node:path";
 import {
   isRepositoryName,
   type BlobSource,
@@ -13,6 +13,7 @@ import { isMissingFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import type { Store, StoreRepository } from "../store.ts";
 import { isLayoutDirectory, openLayoutDirectory, type LayoutDirectory } from "./layout-directory.ts";
+import { isInside } from "./layout-manifests.ts";
 
 /** Deepest folder below the root that is looked into. */
 const MAX_DEPTH = 16;
@@ -21,7 +22,7 @@ const MAX_DEPTH = 16;
  * A read-only store over a folder: every directory below `root` that holds an `oci-layout` file is the repository of that
  * relative name. Where `root` is a layout itself, it is the repository of its own base name, or `image` if that is no
  * repository name (upper case, for one). Directories whose relative name is no repository name are not served, links are
- * not followed out of `root`, and layouts that appear later are found.
+ * not followed out of `root`, those of blobs among them, and layouts that appear later are found.
  *
  * @throws the host's error (`ENOENT`, `EACCES`) where `root` cannot be read.
  */
@@ -34,8 +35,7 @@ export async function openLayoutStore(root: string): Promise<Store> {
     if (name === rootName(real) && (await isLayoutDirectory(real))) return real;
     try {
       const directory = await realpath(join(real, ...name.split("/")));
-      const isInside = directory.startsWith(real.endsWith(sep) ? real : real + sep);
-      return isInside && (await isLayoutDirectory(directory)) ? directory : undefined;
+      return isInside(directory, real) && (await isLayoutDirectory(directory)) ? directory : undefined;
     } catch (error) {
       if (isMissingFile(error)) return undefined;
       throw error;
@@ -49,7 +49,7 @@ export async function openLayoutStore(root: string): Promise<Store> {
     }
     let layout = opened.get(name);
     if (layout === undefined) {
-      layout = openLayoutDirectory(directory);
+      layout = openLayoutDirectory(directory, { root: real });
       // A layout that cannot be opened now may be whole later.
       layout.catch(() => opened.delete(name));
       opened.set(name, layout);
