@@ -10,13 +10,13 @@
  *         WINDOW_USE, CROSSINGS   what watching notes
  *
  * HISTORY ends where OUTPUT begins: output is written upwards, matches read downwards, and they never wrap.
- * Between regions lies GAP, that nothing may touch.
+ * Between regions lies GAP, that nothing may touch. It is wider where RED_ZONES is defined (debug.ts).
  */
 import {
   DISTANCE_SYMBOLS, LITLEN_SYMBOLS, MAX_CODE_BITS, PRECODE_SYMBOLS, WINDOW_SIZE,
 } from "./constants";
 
-const GAP: usize = 64;
+const GAP: usize = isDefined(RED_ZONES) ? 256 : 64;
 /** Tables begin at a cache line. */
 const LINE: usize = 63;
 
@@ -30,9 +30,9 @@ export const PRECODE_TABLE_BITS: u32 = 7;
  * The most entries a table and its subtables can take, over all codes there are: what zlib's `examples/enough.c`
  * prints for `enough 288 11 15` and `enough 32 8 15`.
  */
-const LITLEN_ENTRIES: usize = 2342;
-const DISTANCE_ENTRIES: usize = 402;
-const PRECODE_ENTRIES: usize = 128;
+export const LITLEN_ENTRIES: usize = 2342;
+export const DISTANCE_ENTRIES: usize = 402;
+export const PRECODE_ENTRIES: usize = 128;
 
 // ---- tables --------------------------------------------------------------------------------------------
 
@@ -53,7 +53,8 @@ export const PRECODE_RESULTS: usize = DISTANCE_RESULT_VALUES + 4 * (DISTANCE_SYM
  * The last repeat may run 138 bytes over before it is found too long, and zeros are written 16 at a time.
  */
 export const CODE_LENGTHS: usize = (PRECODE_RESULTS + 4 * (PRECODE_SYMBOLS as usize) + GAP + LINE) & ~LINE;
-export const PRECODE_LENGTHS: usize = (CODE_LENGTHS + 320 + 138 + 16 + GAP + LINE) & ~LINE;
+export const CODE_LENGTHS_END: usize = CODE_LENGTHS + 320 + 138 + 16;
+export const PRECODE_LENGTHS: usize = (CODE_LENGTHS_END + GAP + LINE) & ~LINE;
 
 /** Number of codes by length; offsets into the sorted symbols by length; symbols by (length, symbol). */
 export const LENGTH_COUNTS: usize = (PRECODE_LENGTHS + 32 + GAP + LINE) & ~LINE;
@@ -79,7 +80,7 @@ const TABLES_END: usize = CRC_REST + 16 * 300 + GAP;
  * block or a boundary gives back.
  */
 export const INPUT_LOOK_BACK: usize = 16;
-export const INPUT: usize = 65536 + INPUT_LOOK_BACK;
+export const INPUT: usize = (isDefined(RED_ZONES) ? 98304 : 65536) + INPUT_LOOK_BACK;
 export const INPUT_CAPACITY: usize = 240 * 1024;
 /** Read past the end of the final input: a dynamic block's header and a refill. The host zeroes it. */
 export const INPUT_PADDING: usize = 512;
@@ -108,4 +109,4 @@ export const REACHES_END: usize = REACHES + 12 * 512;
 export const MEMORY_END: usize = REACHES_END + 12 + GAP;
 
 if (TABLES_END > INPUT - INPUT_LOOK_BACK) ERROR("the tables run into the input");
-if (MEMORY_END > 10 * 65536) ERROR("the map does not fit the memory");
+if (MEMORY_END > (isDefined(RED_ZONES) ? 11 : 10) * 65536) ERROR("the map does not fit the memory");

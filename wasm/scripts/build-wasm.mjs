@@ -3,6 +3,7 @@
 //   node scripts/build-wasm.mjs --check   asc → a temporary folder; fails if the committed module differs in a byte
 //   node scripts/build-wasm.mjs --extract build/inflate.wasm from the committed module: what `npm run build` does, so
 //                                         that neither a build nor a test needs the compiler
+//   node scripts/build-wasm.mjs --debug   asc → build/inflate-debug.wasm, with red zones (assembly/debug.ts)
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -11,12 +12,18 @@ import { join, dirname } from "node:path";
 
 const GENERATED = "src/inflate-wasm.generated.ts";
 const RAW = "build/inflate.wasm";
+const DEBUG = "build/inflate-debug.wasm";
 
 const mode = process.argv[2] ?? "--build";
 if (mode === "--extract") {
   await writeRaw(await readEmbedded());
+} else if (mode === "--debug") {
+  const bytes = await compile(["assembly/debug.ts", "--target", "debug"]);
+  await mkdir(dirname(DEBUG), { recursive: true });
+  await writeFile(DEBUG, bytes);
+  console.log(`${DEBUG}: ${bytes.length} bytes`);
 } else {
-  const bytes = await compile();
+  const bytes = await compile(["assembly/index.ts"]);
   if (mode === "--check") {
     const embedded = await readEmbedded();
     if (!bytes.equals(embedded)) {
@@ -33,12 +40,12 @@ if (mode === "--extract") {
   }
 }
 
-async function compile() {
+async function compile(sources) {
   const directory = await mkdtemp(join(tmpdir(), "socikit-wasm-"));
   try {
     const output = join(directory, "inflate.wasm");
     const asc = join(dirname(createRequire(import.meta.url).resolve("assemblyscript/package.json")), "bin/asc.js");
-    execFileSync(process.execPath, [asc, "--config", "asconfig.json", "--outFile", output], {
+    execFileSync(process.execPath, [asc, ...sources, "--config", "asconfig.json", "--outFile", output], {
       stdio: ["ignore", "ignore", "inherit"],
     });
     return await readFile(output);
