@@ -43,14 +43,15 @@ export type Whiteout =
   /** AUFS's own files (`.wh..wh.plnk`), or a whiteout of nothing: never shown, hides nothing. */
   | { readonly kind: "none" };
 
-const PREFIX = ".wh.";
+/** How the base name of every whiteout begins. */
+export const WHITEOUT_PREFIX = ".wh.";
 
 /** Reads a base name as a whiteout; `undefined` for every other name. */
 export function whiteoutOf(base: ByteString): Whiteout | undefined {
-  if (!base.startsWith(PREFIX)) return undefined;
+  if (!base.startsWith(WHITEOUT_PREFIX)) return undefined;
   if (base === ".wh..wh..opq") return { kind: "opaque" };
   // A part of a ByteString is one.
-  const name = base.slice(PREFIX.length) as ByteString;
-  if (name === "" || name === "." || name === ".." || name.startsWith(PREFIX)) return { kind: "none" };
+  const name = base.slice(WHITEOUT_PREFIX.length) as ByteString;
+  if (name === "" || name === "." || name === ".." || name.startsWith(WHITEOUT_PREFIX)) return { kind: "none" };
   return { kind: "name", name };
 }

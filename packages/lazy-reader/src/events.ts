@@ -12,6 +12,11 @@ export type LazyEvent =
       readonly index: Digest;
       readonly via: "digest" | "annotation" | "referrers";
     })
+  /**
+   * The selected index, found among the referrers, cannot be used: a zTOC of it is damaged, missing or of another layer, or it leaves out
+   * layers too large to be read whole. The next is looked for; layers that were told of as opened are opened again.
+   */
+  | (ProgressEvent & { readonly type: "index-rejected"; readonly index: Digest; readonly message: string })
   /** The image has no SOCI index: its layers are read whole. */
   | (ProgressEvent & { readonly type: "index-missing"; readonly manifest: Digest })
   /** Bytes of a layer that is fetched whole, so far. */

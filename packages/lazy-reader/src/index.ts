@@ -23,6 +23,7 @@ export { ByteBudget } from "./byte-budget.ts";
 export type { LayerMode, LazyLayer } from "./lazy-layer.ts";
 export type { Attributes, FileTree, OpenFile } from "./file-tree.ts";
 export { createImageTree, type ImageTree } from "./image-tree.ts";
+export { MAX_MERGED_ENTRIES } from "./merge-layers.ts";
 export { MAX_TREE_ENTRIES, MergedTree, type RefusedEntry } from "./merged-tree.ts";
 export {
   createPathReader,

@@ -160,6 +160,27 @@ describe("MergedTree", () => {
     );
   });
 
+  test("refuses a tree of more directories than fit, which a small layer implies", () => {
+    // 31,000 names, 500 bytes each and alike: 670 kB as a layer, 7.7 million directories.
+    const names = Array.from({ length: 31_000 }, (_, i) => f(`${i}/${"a/".repeat(248)}f`));
+    const before = process.memoryUsage().heapUsed;
+    const tree = new MergedTree();
+    expect(() => tree.add(0, tableOf(names))).toThrow(expect.objectContaining({ code: "ERR_LAZY_TOO_MANY_ENTRIES" }));
+    // 180 MB, and what has not been collected yet. With a map for each it was 430.
+    expect((process.memoryUsage().heapUsed - before) / 2 ** 20).toBeLessThan(400);
+    expect(tree.length).toBe(2_000_002);
+  });
+
+  test("is merged in steps, whose number goes by the entries of all layers", () => {
+    const layer = tableOf(Array.from({ length: 20_000 }, (_, i) => f(`d${i}/`)));
+    const tree = new MergedTree();
+    let steps = 0;
+    for (let i = 0; i < 4; i++) for (const _ of tree.addInSteps(i, layer, () => {})) steps++;
+    // Each is looked at twice.
+    expect(steps).toBe(Math.floor((4 * 2 * 20_000) / 16_384));
+    expect(tree.length).toBe(20_002);
+  });
+
   test("removes a very deep directory without recursion", () => {
     const deep = "x/".repeat(256);
     const tree = merge([f(deep)], [f(".wh.x")]);

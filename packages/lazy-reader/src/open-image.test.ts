@@ -323,7 +323,8 @@ describe("openImage()", () => {
         };
       },
     });
-    const image = await openImage({ image: watching }, "latest", { priority: "prefetch" });
+    const { signal } = new AbortController();
+    const image = await openImage({ image: watching }, "latest", { priority: "prefetch", signal });
     expect(new Set(asked.splice(0))).toEqual(
       new Set(["manifest", "stream", "referrers"].map((what) => `${what} prefetch with a signal`)),
     );
@@ -801,6 +802,207 @@ test("a zTOC changed anywhere gives files as they are, or coded errors, when the
     { numRuns: Number(process.env["FUZZ_RUNS"] ?? 200), endOnFailure: true },
   );
   expect(failed).toBeGreaterThan(20);
+});
+
+describe("openImage() by the first index that can be used", () => {
+  const truncated = (bytes: Uint8Array): Uint8Array => bytes.slice(0, -1);
+  type Spoil = (images: MemoryImages, ztoc: Digest) => void;
+  const notFound = (message: string): Error => Object.assign(new Error(message), { notFound: true });
+  /** An image with broken indexes in front of a good one. */
+  async function images(broken: number, how: { readonly ztoc?: TestLayer["ztoc"]; readonly spoil?: Spoil }) {
+    const images = new MemoryImages();
+    const layer = { blob: gzip(base) };
+    const listed: Digest[] = [];
+    for (let i = 0; i < broken; i++) {
+      // Another span size is another index.
+      const { index } = await putImage(images, [{ ...layer, spanSize: 20_000 + i, ztoc: how.ztoc }]);
+      how.spoil?.(images, decodeSociIndex(images.manifests.get(index!.digest)!.bytes).blobs[0]!.digest);
+      listed.push(index!.digest);
+    }
+    const { index, manifest } = await putImage(images, [{ ...layer, spanSize: 65_536 }]);
+    const { stream } = images;
+    images.stream = (blob) =>
+      images.blobs.has(blob.digest) ? stream.call(images, blob) : Promise.reject(notFound(`no blob ${blob.digest}`));
+    return { images, listed, good: index!.digest, manifest };
+  }
+  const ztocOfAnother = async (): Promise<Uint8Array> =>
+    (await buildZtoc(new Blob([gzip(upper).slice()]).stream(), { compression: "gzip" })).bytes;
+
+  test.for<readonly [what: string, how: { ztoc?: TestLayer["ztoc"]; spoil?: Spoil }, code: string | undefined]>([
+    ["truncated", { ztoc: truncated }, "ERR_LAZY_INVALID_INDEX"],
+    ["no zTOC", { ztoc: () => new Uint8Array(40_000) }, "ERR_LAZY_INVALID_INDEX"],
+    ["missing", { spoil: (images, ztoc) => void images.blobs.delete(ztoc) }, undefined],
+    [
+      "of another digest",
+      {
+        spoil: (images, ztoc) =>
+          void images.blobs.set(
+            ztoc,
+            images.blobs.get(ztoc)!.map((byte) => byte ^ 1),
+          ),
+      },
+      "ERR_OCI_DIGEST_MISMATCH",
+    ],
+    [
+      "of another size",
+      { spoil: (images, ztoc) => void images.blobs.set(ztoc, truncated(images.blobs.get(ztoc)!)) },
+      "ERR_OCI_SIZE_MISMATCH",
+    ],
+  ])("goes on to the next where the zTOC of the first is %s", async ([, how, want]) => {
+    const { images: port, listed, good } = await images(1, how);
+    const events: LazyEvent[] = [];
+    const image = await openImage({ image: port }, "latest", { onEvent: (event) => events.push(event) });
+    expect(image.index?.digest).toBe(good);
+    expectBytes(await image.read("hard"), big);
+    const told = events.flatMap((event) => ("index" in event && event.type !== "discovery" ? [event] : []));
+    expect(told).toEqual([
+      expect.objectContaining({ type: "index-selected", index: listed[0] }),
+      { v: 1, type: "index-rejected", index: listed[0], message: expect.stringMatching(/^Cannot|^no blob/) },
+      expect.objectContaining({ type: "index-selected", index: good, via: "referrers" }),
+    ]);
+    // With nothing behind it, its error comes out.
+    port.manifests.delete(good);
+    const error: unknown = await openImage({ image: port }, "latest").catch((error: unknown) => error);
+    expect(error).toEqual(want === undefined ? expect.objectContaining({ notFound: true }) : code(want));
+    // What somebody names is never replaced.
+    await expect(openImage({ image: port }, "latest", { indexDigest: listed[0] })).rejects.toThrow(
+      (error as Error).message,
+    );
+  });
+
+  test("goes on where the first is of a layer of another size, and says what is wrong with it where none is good", async () => {
+    const ztoc = await ztocOfAnother();
+    const { images: port, listed, good } = await images(1, { ztoc: () => ztoc });
+    expect((await openImage({ image: port }, "latest")).index?.digest).toBe(good);
+    const named = openImage({ image: port }, "latest", { indexDigest: listed[0]! });
+    await expect(named).rejects.toEqual(code("ERR_LAZY_INDEX_MISMATCH"));
+  });
+
+  test("goes on where the first leaves out a layer that is too large to be read whole", async () => {
+    const port = new MemoryImages();
+    const { manifest } = await putImage(port, [{ blob: gzip(base) }]);
+    const empty = port.putManifest(encodeSociIndex(createSociIndex("v1", [], manifest)), OCI_MANIFEST);
+    const { index } = await putImage(port, [{ blob: gzip(base), spanSize: 65_536 }]);
+    const rejected: LazyEvent[] = [];
+    const image = await openImage({ image: port }, "latest", {
+      maxWholeLayerBytes: 1000,
+      onEvent: (event) => event.type === "index-rejected" && rejected.push(event),
+    });
+    expect(image.index?.digest).toBe(index!.digest);
+    expect(rejected).toEqual([expect.objectContaining({ index: empty.digest })]);
+  });
+
+  test("tries four, and throws the first one's error", async () => {
+    expect((await openImage({ image: (await images(3, { ztoc: truncated })).images }, "latest")).layers).toHaveLength(
+      1,
+    );
+    const { images: port, listed } = await images(4, { ztoc: truncated });
+    port.blobs.delete(decodeSociIndex(port.manifests.get(listed[0]!)!.bytes).blobs[0]!.digest);
+    const rejected: Digest[] = [];
+    const opening = openImage({ image: port }, "latest", {
+      onEvent: (event) => event.type === "index-rejected" && rejected.push(event.index),
+    });
+    await expect(opening).rejects.toEqual(expect.objectContaining({ notFound: true }));
+    expect(rejected).toEqual(listed);
+    expect(port.open_).toBe(0);
+  });
+
+  test.for(["the network", "an abort", "the layer itself"] as const)(
+    "does not go on for an error of %s",
+    async (of) => {
+      const { images: port, listed } = await images(1, {});
+      const controller = new AbortController();
+      const error = Object.assign(new Error("reset"), { retryable: true });
+      const { stream } = port;
+      let asked = 0;
+      port.stream = (blob) => {
+        asked++;
+        if (of === "the network") return Promise.reject(error);
+        if (of === "an abort") {
+          controller.abort(error);
+          // A port may answer an abort with an error of its own, which looks like one of the index.
+          return Promise.reject(notFound("gone"));
+        }
+        return stream.call(port, blob);
+      };
+      const layerFails = of === "the layer itself";
+      if (layerFails) {
+        // One layer has a zTOC, which is good; the other's blob is not what it is called.
+        const { index } = await putImage(port, [{ blob: gzip(base), spanSize: 65_536 }, { blob: gzip(upper) }]);
+        port.blobs.set(digestOf(gzip(upper)), text("no"));
+        expect(index).toBeDefined();
+      }
+      const rejected: LazyEvent[] = [];
+      const opening = openImage({ image: port }, "latest", {
+        signal: controller.signal,
+        onEvent: (event) => event.type === "index-rejected" && rejected.push(event),
+      });
+      if (layerFails) await expect(opening).rejects.toEqual(code("ERR_OCI_SIZE_MISMATCH"));
+      else await expect(opening).rejects.toBe(error);
+      expect(rejected).toEqual([]);
+      expect(asked).toBe(layerFails ? 2 : 1);
+      expect(listed).toHaveLength(1);
+    },
+  );
+});
+
+describe("openImage() merges", () => {
+  /** An image that names one layer many times, whose index has so many entries. */
+  function repeated(times: number, entries: number): Parameters<typeof openImage>[0] {
+    const images = new MemoryImages();
+    const layer = images.putBlob(text("layer"), OCI_LAYER);
+    const config = images.putBlob(text("{}"), OCI_CONFIG);
+    const layers = Array.from({ length: times }, () => layer);
+    images.putManifest(
+      encodeManifest({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }),
+      OCI_MANIFEST,
+      "latest",
+    );
+    const toc = tableOf(Array.from({ length: entries }, (_, i) => tocEntry(`d${i}/`)));
+    const { index } = fakeIndex(text("layer"), 1000, { toc });
+    const layerIndex = () => ({ size: 10, fetch: () => Promise.resolve({ ...index, layer }) });
+    return { image: images, layerIndex };
+  }
+
+  test("as many entries of all layers together as may be, and not one more", async () => {
+    const ports = repeated(10, 50);
+    const image = await openImage(ports, "latest", { maxMergedEntries: 500 });
+    expect(image.layers).toHaveLength(10);
+    expect(image.tree.source(2)).toMatchObject({ entry: 0 });
+    await expect(openImage(ports, "latest", { maxMergedEntries: 499 })).rejects.toEqual(
+      code("ERR_LAZY_TOO_MANY_ENTRIES"),
+    );
+    // Directories over directories are the same entries of the tree.
+    await openImage(ports, "latest", { maxTreeEntries: 50 });
+    await expect(openImage(ports, "latest", { maxTreeEntries: 49 })).rejects.toEqual(code("ERR_LAZY_TOO_MANY_ENTRIES"));
+  });
+  test("refuses one layer of many entries ten thousand times at once", async () => {
+    const start = performance.now();
+    await expect(openImage(repeated(10_000, 10_000), "latest")).rejects.toEqual(code("ERR_LAZY_TOO_MANY_ENTRIES"));
+    // 0.2 s; merged it is a minute.
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+  test("no longer than until its signal aborts, and lets others have their turn", async () => {
+    const controller = new AbortController();
+    let turns = 0;
+    const timer = setInterval(() => ++turns === 3 && controller.abort(new Error("enough")), 0);
+    // Most of a minute, were it not ended.
+    const opening = openImage(repeated(500, 20_000), "latest", { signal: controller.signal });
+    await expect(opening).rejects.toThrow("enough");
+    clearInterval(timer);
+    expect(turns).toBeLessThan(100);
+  });
+  test("and counts the entries that no file can be", async () => {
+    const deep = "d/".repeat(300);
+    const files = [{ name: "ok" }, { name: deep, pax: { path: deep } }, { name: "gone", type: "1", link: "nowhere" }];
+    const { image, events } = await open([
+      { blob: gzipSync(writeTar(files)), spanSize: 65_536 },
+      { blob: gzip(upper) },
+    ]);
+    expect(image.refusedEntries).toBe(2);
+    expect(events.filter(({ type }) => type === "entry-refused")).toHaveLength(2);
+    expect((await open([{ blob: gzip(upper) }])).image.refusedEntries).toBe(0);
+  });
 });
 
 describe("openImage() limits", () => {

@@ -10,8 +10,7 @@ import {
   type ReadOptions,
   type ReferrerLister,
 } from "@socikit/oci";
-import { discoverSociIndex } from "@socikit/soci-index";
-import { onAbort } from "./abort-listeners.ts";
+import { sociIndexCandidates } from "@socikit/soci-index";
 import type { LazyEvent } from "./events.ts";
 import { findManifest, type PlatformChoice } from "./find-manifest.ts";
 import { createPathReader, type PathReader } from "./image-paths.ts";
@@ -19,8 +18,10 @@ import { createImageTree, type ImageTree } from "./image-tree.ts";
 import { ztocFinder, type LayerIndexFinder } from "./layer-index-finder.ts";
 import { LayerOpener, type LayerOpenerOptions } from "./layer-opener.ts";
 import type { LazyLayer } from "./lazy-layer.ts";
-import { MergedTree } from "./merged-tree.ts";
+import { mergeLayers } from "./merge-layers.ts";
+import { openLayers } from "./open-layers.ts";
 import type { PieceCache, TrustTier } from "./piece-cache.ts";
+import { byUsableIndex } from "./usable-index.ts";
 
 /** Where an image and its SOCI index are. A remote repository, a layout directory and a store in memory are each an `image`. */
 export interface ImagePorts {
@@ -42,6 +43,10 @@ export interface ImagePorts {
 export interface OpenImageOptions extends ReadOptions, PlatformChoice, LayerOpenerOptions {
   /** The SOCI index to use, whatever the image or the registry name. */
   readonly indexDigest?: Digest | undefined;
+  /** Entries of the merged tree, with those replaced since. 2 million unless said otherwise. */
+  readonly maxTreeEntries?: number | undefined;
+  /** Entries of the layers together, a layer as often as the image has it. 10 million unless said otherwise. */
+  readonly maxMergedEntries?: number | undefined;
   /** Told what happens, while it is opened and whenever it is read. */
   readonly onEvent?: ((event: LazyEvent) => void) | undefined;
 }
@@ -60,6 +65,11 @@ export interface LazyImage extends PathReader {
   readonly layers: readonly LazyLayer[];
   /** The layers, merged. */
   readonly tree: ImageTree;
+  /**
+   * Entries of the layers that the tree does not have because no file can be what they say: of a name too long or too deep, a hard
+   * link to nothing. Each was told of by `entry-refused`.
+   */
+  readonly refusedEntries: number;
   /** What a file's content, or a range of it, stands on by what has been read so far. Follows symlinks. */
   tierOf(
     path: string | Uint8Array,
@@ -71,7 +81,7 @@ export interface LazyImage extends PathReader {
 
 /**
  * Opens an image for reading its files without pulling it: finds its SOCI index (the one named, else the manifest's annotation, else
- * the first referrer), and fetches the zTOCs. Layers that have one are not touched until they are read. Those without are fetched
+ * the first referrer whose zTOCs can be used, of four at most), and fetches the zTOCs. Layers that have one are not touched until they are read. Those without are fetched
  * whole, verified, and held in memory.
  *
  * Manifests, index and zTOCs are checked against their digests and sizes.
@@ -86,42 +96,43 @@ export async function openImage(
   options: OpenImageOptions = {},
 ): Promise<LazyImage> {
   const emit = options.onEvent ?? (() => {});
-  // The first layer that cannot be opened ends the opening of the others.
-  const opening = new AbortController();
-  options.signal?.throwIfAborted();
-  const stop = onAbort(options.signal, () => opening.abort(options.signal?.reason));
-  const reading: ReadOptions = { signal: opening.signal, priority: options.priority };
-  let opened: readonly Promise<LazyLayer>[] = [];
+  const reading: ReadOptions = { signal: options.signal, priority: options.priority };
+  reading.signal?.throwIfAborted();
+  let byDigest: ReadonlyMap<Digest, LazyLayer> = new Map();
+  const close = async (): Promise<void> => {
+    await Promise.all([...byDigest.values()].map((layer) => layer.close()));
+  };
   try {
     const { descriptor, manifest } = await findManifest(ports.image, tagOrDigest, options, reading);
     const indexPort = ports.index ?? ports.image;
-    const found = await discoverSociIndex(
+    const candidates = sociIndexCandidates(
       { index: checkedManifests(indexPort) },
       { descriptor, manifest },
-      {
-        ...reading,
-        ...(options.indexDigest === undefined ? {} : { indexDigest: options.indexDigest }),
-        onEvent: emit,
-      },
+      { ...reading, indexDigest: options.indexDigest, onEvent: emit },
     );
-    if (found === undefined) emit({ v: 1, type: "index-missing", manifest: descriptor.digest });
-    else emit({ v: 1, type: "index-selected", index: found.descriptor.digest, via: found.via });
-    const findZtoc = ztocFinder(indexPort, found?.index);
-    const opener = new LayerOpener(
-      { ...ports, findIndex: async (layer, at) => (await ports.layerIndex?.(layer, at)) ?? findZtoc(layer, at) },
-      tagOrDigest,
-      options,
-    );
-    const distinct = new Map(manifest.layers.map((layer) => [layer.digest, layer]));
-    opened = await opener.open([...distinct.values()], reading);
-    for (const layer of opened) layer.catch(() => {});
-    const byDigest = new Map((await Promise.all(opened)).map((layer) => [layer.layer.digest, layer]));
+    const found = await byUsableIndex(candidates, emit, async (found, faults) => {
+      if (found === undefined) emit({ v: 1, type: "index-missing", manifest: descriptor.digest });
+      else emit({ v: 1, type: "index-selected", index: found.descriptor.digest, via: found.via });
+      const findZtoc = faults.watch(ztocFinder(indexPort, found?.index));
+      const opener = new LayerOpener(
+        { ...ports, findIndex: async (layer, at) => (await ports.layerIndex?.(layer, at)) ?? findZtoc(layer, at) },
+        tagOrDigest,
+        options,
+      );
+      byDigest = await openLayers(opener, manifest.layers, reading);
+      return found;
+    });
     const layers = manifest.layers.map(({ digest }) => byDigest.get(digest)!);
-    const merged = new MergedTree();
-    for (const [i, layer] of layers.entries()) {
-      for (const { entry, name, reason } of merged.add(i, layer.toc))
-        emit({ v: 1, type: "entry-refused", layer: layer.layer.digest, entry, name, reason });
-    }
+    let refusedEntries = 0;
+    const merged = await mergeLayers(layers, {
+      maxTreeEntries: options.maxTreeEntries,
+      maxMergedEntries: options.maxMergedEntries,
+      signal: options.signal,
+      onRefused({ layer }, { entry, name, reason }) {
+        refusedEntries++;
+        emit({ v: 1, type: "entry-refused", layer: layer.digest, entry, name, reason });
+      },
+    });
     const tree = createImageTree(merged, layers);
     const paths = createPathReader(tree);
     return {
@@ -132,21 +143,17 @@ export async function openImage(
       ...(found === undefined ? {} : { index: found.descriptor }),
       layers,
       tree,
+      refusedEntries,
       async tierOf(path, tierOptions) {
         const { id } = await paths.resolve(path, tierOptions);
         return tree.tierOf(id, tierOptions?.range);
       },
-      async close() {
-        await Promise.all([...byDigest.values()].map((layer) => layer.close()));
-      },
+      close,
     };
   } catch (error) {
-    opening.abort(error);
-    for (const layer of await Promise.allSettled(opened)) if (layer.status === "fulfilled") await layer.value.close();
+    await close();
     options.signal?.throwIfAborted();
     throw error;
-  } finally {
-    stop();
   }
 }
 

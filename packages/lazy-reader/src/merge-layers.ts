@@ -1,0 +1,46 @@
+import type { LazyLayer } from "./lazy-layer.ts";
+import { LazyReadError } from "./errors.ts";
+import { MergedTree, type RefusedEntry } from "./merged-tree.ts";
+
+/**
+ * Entries of an image's layers together, unless told otherwise. A layer counts as often as the manifest names it, and each time is
+ * work, though it may change nothing: a manifest has room for ten thousand.
+ */
+export const MAX_MERGED_ENTRIES: number = 10_000_000;
+
+/** Bounds of a merge. */
+export interface MergeOptions {
+  /** Entries of the tree at most. {@linkcode MAX_TREE_ENTRIES} unless said otherwise. */
+  readonly maxTreeEntries?: number | undefined;
+  /** Entries of the layers together at most. {@linkcode MAX_MERGED_ENTRIES} unless said otherwise. */
+  readonly maxMergedEntries?: number | undefined;
+  /** Ends the merge. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told of the entries that are not taken. */
+  readonly onRefused: (layer: LazyLayer, refused: RefusedEntry) => void;
+}
+
+/**
+ * Merges layers, oldest first. Other things get their turn meanwhile, the signal's abort above all.
+ *
+ * @throws {LazyReadError} `ERR_LAZY_TOO_MANY_ENTRIES`; where the layers have too many together, before anything is done.
+ */
+export async function mergeLayers(layers: readonly LazyLayer[], options: MergeOptions): Promise<MergedTree> {
+  const { signal, onRefused, maxMergedEntries = MAX_MERGED_ENTRIES } = options;
+  const entries = layers.reduce((sum, { toc }) => sum + toc.length, 0);
+  if (entries > maxMergedEntries)
+    throw new LazyReadError(
+      "ERR_LAZY_TOO_MANY_ENTRIES",
+      `Cannot merge layers: the ${layers.length} of them have ${entries} entries together, more than ${maxMergedEntries}`,
+    );
+  const tree = new MergedTree(options.maxTreeEntries);
+  for (const [i, layer] of layers.entries()) {
+    const steps = tree.addInSteps(i, layer.toc, (refused) => onRefused(layer, refused));
+    while (!steps.next().done) {
+      // One after the other: each layer goes on top of those before.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      signal?.throwIfAborted();
+    }
+  }
+  return tree;
+}
