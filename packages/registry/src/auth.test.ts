@@ -276,3 +276,14 @@ test("a redirect takes no Authorization along, and gets none back on the way hom
     ["https://r.test/back", null],
   ]);
 });
+
+test("where a credential helper has the credentials, the refusal says that it is not run", async () => {
+  const provider = Object.assign(async () => undefined, { helperFor: async () => "desktop" });
+  const refusing = guarded({ token: () => new Response(null, { status: 401 }) });
+  const basic = guarded({ challenge: 'Basic realm="x"' });
+  for (const registry of [refusing, basic])
+    await expect(registry.open({ credentials: provider }).fetchManifest("v1")).rejects.toMatchObject({
+      code: "ERR_REGISTRY_UNAUTHORIZED",
+      message: expect.stringMatching(/helper "desktop", and helpers are not run.*DOCKER_AUTH_CONFIG/) as string,
+    });
+});

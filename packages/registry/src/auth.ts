@@ -126,9 +126,13 @@ export class Authorizer {
     const host = this.#options.registryHost;
     if (this.#withheld && this.#method?.scheme === "bearer")
       return `the credentials for ${host} were not sent to its token server at ${printable(this.#method.realm.host, 100)}, which is of another site`;
-    return (await this.#lookUp().catch(() => undefined)) === undefined
-      ? `there are no credentials for ${host}: log in to it first`
-      : `it does not take the credentials for ${host}, or they do not reach so far`;
+    if ((await this.#lookUp().catch(() => undefined)) === undefined) {
+      const helper = await this.#options.credentials?.helperFor?.(host).catch(() => undefined);
+      return helper === undefined
+        ? `there are no credentials for ${host}: log in to it first`
+        : `the credentials for ${host} are with the credential helper ${JSON.stringify(printable(helper, 60))}, and helpers are not run: write them into DOCKER_AUTH_CONFIG, or into auths of docker's config.json`;
+    }
+    return `it does not take the credentials for ${host}, or they do not reach so far`;
   }
 
   #lookUp(): Promise<Credentials | undefined> {
@@ -206,7 +210,7 @@ export class Authorizer {
           : response.status === 429
             ? "ERR_REGISTRY_RATE_LIMITED"
             : "ERR_REGISTRY_STATUS",
-        `Cannot log in to ${host}: its token server answers ${response.status} to the request for ${who}${said}`,
+        `Cannot log in to ${host}: its token server answers ${response.status} to the request for ${who}${said}${refused && credentials === undefined ? `; ${await this.explain()}` : ""}`,
         {
           ...context,
           details,
@@ -247,7 +251,13 @@ export class Authorizer {
     const { transport, limits, timer } = this.#options;
     let url = new URL(request.url);
     for (let hops = 0; ; hops++) {
-      const response = await exchange(transport, { ...request, url: url.href }, limits, timer, signal);
+      const response = await exchange(
+        transport,
+        { ...request, url: url.href },
+        { ...limits, bodyTimeoutMs: limits.documentTimeoutMs },
+        timer,
+        signal,
+      );
       const location = response.headers.get("location");
       if (!isRedirect(response.status) || location === null) return response;
       await finishBody(response);

@@ -100,6 +100,8 @@ export class RegistryClient {
   async send(request: ClientRequest, options?: ReadOptions): Promise<ClientResponse> {
     const { timer, onEvent } = this.options;
     const signal = options?.signal;
+    const maxRetries = request.maxRetries ?? this.options.maxRetries;
+    const began = timer.now();
     for (let attempt = 0; ; attempt++) {
       let failure: RegistryError;
       try {
@@ -111,17 +113,32 @@ export class RegistryClient {
         if (!(error instanceof RegistryError)) throw error;
         failure = error;
       }
-      const delayMs = failure.retryable
-        ? retryDelayMs({
-            attempt,
-            maxRetries: request.maxRetries ?? this.options.maxRetries,
-            retryAfterMs: failure.retryAfterMs,
-            random: timer.random(),
-          })
-        : undefined;
-      if (delayMs === undefined) throw failure;
-      const url = redactUrl(request.url);
-      onEvent?.({ v: 1, type: "retry", method: request.method, url, delayMs, reason: failure.message });
+      const tookMs = timer.now() - began;
+      // Who waits for a list or a manifest waits in silence, and a minute of it is enough.
+      const isOver =
+        failure.code === "ERR_REGISTRY_TIMEOUT" &&
+        isDocument(request) &&
+        tookMs >= this.options.limits.documentTimeoutMs;
+      const delayMs =
+        failure.retryable && !isOver
+          ? retryDelayMs({
+              attempt,
+              maxRetries,
+              retryAfterMs: failure.retryAfterMs,
+              random: timer.random(),
+            })
+          : undefined;
+      if (delayMs === undefined) throw attempt === 0 ? failure : givenUp(failure, attempt + 1, tookMs);
+      onEvent?.({
+        v: 1,
+        type: "retry",
+        method: request.method,
+        url: redactUrl(request.url),
+        delayMs,
+        reason: failure.message,
+        attempt: attempt + 2,
+        attempts: maxRetries + 1,
+      });
       await sleep(timer, delayMs, signal);
     }
   }
@@ -166,7 +183,11 @@ export class RegistryClient {
   /** One request through challenges and redirects. */
   async #follow(request: ClientRequest, signal: AbortSignal | undefined): Promise<ClientResponse> {
     const { transport, origin, limits, timer, userAgent, onEvent } = this.options;
-    const patient = { ...limits, headersTimeoutMs: Math.max(limits.headersTimeoutMs, request.headersTimeoutMs ?? 0) };
+    const patient: Limits = {
+      ...limits,
+      headersTimeoutMs: Math.max(limits.headersTimeoutMs, request.headersTimeoutMs ?? 0),
+      ...(isDocument(request) ? { bodyTimeoutMs: limits.documentTimeoutMs } : {}),
+    };
     const base = { "user-agent": userAgent, "accept-encoding": "identity", ...request.headers };
     let url = request.url;
     // Once a chain has left the registry, it gets no Authorization field any more, even if it comes back.
@@ -223,4 +244,20 @@ export class RegistryClient {
       url = next;
     }
   }
+}
+
+/** Whether a request asks for something short: a manifest, a list. */
+function isDocument({ method, target }: ClientRequest): boolean {
+  return (method === "GET" || method === "HEAD") && target !== "blob";
+}
+
+/** The failure of the last attempt of several. */
+function givenUp(last: RegistryError, attempts: number, tookMs: number): RegistryError {
+  const { code, message, status, method, url, details, retryable, cause } = last;
+  const context = { status, method, url, details, retryable, retryAfterMs: last.retryAfterMs, cause };
+  return new RegistryError(
+    code,
+    `${message}; given up after ${attempts} attempts in ${Math.round(tookMs / 1000)} s`,
+    context,
+  );
 }

@@ -13,4 +13,8 @@ export type Credentials =
  *
  * @param registryHost The registry as the reference has it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`.
  */
-export type CredentialProvider = (registryHost: string, repository: string) => Promise<Credentials | undefined>;
+export interface CredentialProvider {
+  (registryHost: string, repository: string): Promise<Credentials | undefined>;
+  /** The credential helper that is configured for a registry and is not run, where there is one: for messages. */
+  readonly helperFor?: (registryHost: string) => Promise<string | undefined>;
+}

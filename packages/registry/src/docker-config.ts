@@ -7,6 +7,10 @@ import { RegistryError } from "./errors.ts";
 export interface DockerConfig {
   /** Credentials by key, as written: a host, a host with a path, or a URL. */
   readonly auths: ReadonlyMap<string, Credentials>;
+  /** Credential helpers by registry (`credHelpers`). */
+  readonly helpers: ReadonlyMap<string, string>;
+  /** The credential helper of all others (`credsStore`). */
+  readonly store: string | undefined;
 }
 
 /** Largest file read, in bytes. */
@@ -33,7 +37,12 @@ export function parseDockerConfig(text: string, where: string): DockerConfig {
   }
   if (!isObject(json)) return fail("it is not a JSON object");
   const auths = new Map<string, Credentials>();
-  if (json["auths"] === undefined || json["auths"] === null) return { auths };
+  const { credsStore, credHelpers } = json;
+  const store = typeof credsStore === "string" && credsStore !== "" ? credsStore : undefined;
+  const helpers = new Map<string, string>();
+  for (const [host, helper] of Object.entries(isObject(credHelpers) ? credHelpers : {}))
+    if (typeof helper === "string" && helper !== "") helpers.set(host, helper);
+  if (json["auths"] === undefined || json["auths"] === null) return { auths, helpers, store };
   if (!isObject(json["auths"])) return fail("its auths are not an object");
   for (const [key, entry] of Object.entries(json["auths"])) {
     if (!isObject(entry)) return fail(`its auths["${printable(key, 100)}"] is not an object`);
@@ -42,7 +51,7 @@ export function parseDockerConfig(text: string, where: string): DockerConfig {
     );
     if (credentials !== undefined) auths.set(key, credentials);
   }
-  return { auths };
+  return { auths, helpers, store };
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -105,4 +114,10 @@ export function findCredentials(
     if (credentials !== undefined) return credentials;
   }
   return undefined;
+}
+
+/** The credential helper that a configuration names for a registry. */
+export function findHelper(config: DockerConfig, registryHost: string): string | undefined {
+  const hosts = DOCKER_HUB_KEYS.includes(registryHost) ? DOCKER_HUB_KEYS : [registryHost];
+  return hosts.map((host) => config.helpers.get(host)).find((helper) => helper !== undefined) ?? config.store;
 }

@@ -6,13 +6,15 @@ export type RegistryEvent = ProgressEvent &
     | { readonly type: "request"; readonly method: string; readonly url: string }
     | { readonly type: "response"; readonly method: string; readonly url: string; readonly status: number }
     | { readonly type: "redirect"; readonly from: string; readonly to: string }
-    /** The same request is sent again after `delayMs`, because of `reason`. */
+    /** The same request is sent again after `delayMs`, because of `reason`: for the `attempt`th time of `attempts` at most. */
     | {
         readonly type: "retry";
         readonly method: string;
         readonly url: string;
         readonly delayMs: number;
         readonly reason: string;
+        readonly attempt: number;
+        readonly attempts: number;
       }
     /** Referrers of `subject` have been listed: `count` of them, by the API or from the fallback tag. */
     | {

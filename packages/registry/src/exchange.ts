@@ -31,10 +31,14 @@ export async function exchange(
   const waitMs = limits.headersTimeoutMs + bodyLength / UPLOAD_BYTES_PER_MS;
   const cancelTimer = timer.after(waitMs, () =>
     controller.abort(
-      new RegistryError("ERR_REGISTRY_TIMEOUT", `Cannot reach ${host}: no answer came for ${Math.round(waitMs)} ms`, {
-        ...context,
-        retryable: true,
-      }),
+      new RegistryError(
+        "ERR_REGISTRY_TIMEOUT",
+        `Cannot reach ${host}: no answer came for ${Math.round(waitMs / 100) / 10} s`,
+        {
+          ...context,
+          retryable: true,
+        },
+      ),
     ),
   );
   try {

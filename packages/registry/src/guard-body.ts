@@ -28,6 +28,7 @@ export function guardBody(body: ReadableStream<Uint8Array>, options: GuardOption
   const reader = body.getReader();
   let total = 0;
   let waitedMs = 0;
+  let allMs = 0;
   let received = 0;
   const timeout = (what: string): RegistryError =>
     new RegistryError("ERR_REGISTRY_TIMEOUT", `Cannot read ${context.url}: ${what}`, {
@@ -81,7 +82,11 @@ export function guardBody(body: ReadableStream<Uint8Array>, options: GuardOption
           }
           total += value.length;
           received += value.length;
-          waitedMs += timer.now() - started;
+          const waited = timer.now() - started;
+          waitedMs += waited;
+          allMs += waited;
+          if (limits.bodyTimeoutMs !== undefined && allMs > limits.bodyTimeoutMs)
+            throw timeout(`it did not end within ${limits.bodyTimeoutMs / 1000} s, after ${total} bytes`);
           if (waitedMs >= SPEED_WINDOW_MS) {
             if (received * 1000 < limits.minimumBytesPerSecond * waitedMs)
               throw timeout(`only ${received} bytes came in ${Math.round(waitedMs)} ms`);

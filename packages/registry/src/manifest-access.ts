@@ -49,6 +49,7 @@ export async function resolveManifest(
     response.status !== 200 ||
     size === undefined ||
     mediaType === undefined ||
+    isWebPage(mediaType) ||
     announced === undefined ||
     !isDigest(announced)
   )
@@ -72,6 +73,14 @@ export async function fetchManifest(
     { ...request, method: "GET", headers: { accept }, accept: ({ status }) => status === 200 },
     options,
   );
+  if (isWebPage(mediaTypeOf(response.headers))) {
+    await response.body?.cancel();
+    throw new RegistryError(
+      "ERR_REGISTRY_PROTOCOL",
+      `Cannot fetch manifest ${nameOf(client, name)}: ${response.location.host} answers with a web page, not a manifest`,
+      client.contextOf({ method: "GET" }, response),
+    );
+  }
   const bytes = await readManifest(response, nameOf(client, name), client.contextOf({ method: "GET" }, response));
   const digest = checkDigest(client, name, wanted, response, bytes);
   if (typeof target !== "string" && target.size !== bytes.length) {
@@ -180,6 +189,11 @@ function mismatch(client: RegistryClient, name: string, found: string, announced
     "ERR_OCI_DIGEST_MISMATCH",
     `Cannot fetch manifest ${nameOf(client, name)}: what came has digest ${found}${announced === undefined ? "" : `, not ${announced} as the registry says`}`,
   );
+}
+
+/** Login pages and those of proxies come with status 200. */
+function isWebPage(mediaType: string | undefined): boolean {
+  return mediaType === "text/html" || mediaType === "application/xhtml+xml";
 }
 
 /** The body, whose fault it is where it is too long: not the registry's, and of this manifest alone. */

@@ -150,7 +150,16 @@ export function rangeSource(
       if (delayMs === undefined) throw failure;
       attempt += 1;
       const url = redactUrl(client.url(`blobs/${digest}`));
-      client.options.onEvent?.({ v: 1, type: "retry", method: "GET", url, delayMs, reason: failure.message });
+      const counts = { attempt: attempt + 1, attempts: maxRetries + 1 };
+      client.options.onEvent?.({
+        v: 1,
+        type: "retry",
+        method: "GET",
+        url,
+        delayMs,
+        reason: failure.message,
+        ...counts,
+      });
       await sleep(timer, delayMs, signal);
     }
   }

@@ -536,3 +536,59 @@ test("what is printed of a repository shows no secret", async () => {
   await repository.fetchManifest("latest");
   expect(inspect(repository, { depth: 20, showHidden: true })).not.toMatch(/s3cret|dTpzM2NyZXQ=/);
 });
+
+test("a write that a read-only registry refuses says so, by the code that a layout has", async () => {
+  const registry = scriptedRegistry(() =>
+    Response.json({ errors: [{ code: "UNSUPPORTED", message: "read-only" }] }, { status: 405 }),
+  );
+  const repository = registry.open();
+  const refused = { code: "ERR_REGISTRY_READ_ONLY", status: 405 };
+  await expect(repository.pushManifest(new TextEncoder().encode("{}"), "x/y")).rejects.toMatchObject(refused);
+  await expect(repository.begin()).rejects.toMatchObject(refused);
+  await expect(repository.untag("v1")).rejects.toMatchObject({ code: "ERR_REGISTRY_STATUS" });
+});
+
+test("a web page in a manifest's place is none, and it is said of which image", async () => {
+  const page = (): Response =>
+    new Response("<html>log in</html>", { headers: { "content-type": "text/html; charset=utf-8" } });
+  const repository = scriptedRegistry(page).open();
+  for (const asked of [repository.fetchManifest("v1"), repository.resolve("v1")])
+    await expect(asked).rejects.toMatchObject({
+      code: "ERR_REGISTRY_PROTOCOL",
+      message: expect.stringMatching(/r\.test\/a\/b:v1: r\.test answers with a web page/) as string,
+    });
+});
+
+test("a manifest that trickles ends in time, fast enough as it is", async () => {
+  const trickle = (): Response =>
+    new Response(
+      new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            controller.enqueue(new Uint8Array(1100));
+          },
+        },
+        { highWaterMark: 0 },
+      ),
+    );
+  await expect(scriptedRegistry(trickle).open({ documentTimeoutMs: 200 }).fetchManifest("v1")).rejects.toMatchObject({
+    code: "ERR_REGISTRY_TIMEOUT",
+    message: expect.stringMatching(/0\.2 s/) as string,
+  });
+});
+
+test("silence is told of at each repetition, and ends after the time for a whole document", async () => {
+  const events: RegistryEvent[] = [];
+  const registry = scriptedRegistry(() => new Promise<never>(() => {}));
+  const repository = registry.open({
+    headersTimeoutMs: 101,
+    documentTimeoutMs: 150,
+    onEvent: (event) => events.push(event),
+  });
+  await expect(repository.fetchManifest("v1")).rejects.toMatchObject({
+    code: "ERR_REGISTRY_TIMEOUT",
+    message: expect.stringMatching(/no answer came for 0\.1 s; given up after 2 attempts in 0 s/) as string,
+  });
+  expect(events.filter(({ type }) => type === "retry")).toMatchObject([{ attempt: 2, attempts: 5 }]);
+});

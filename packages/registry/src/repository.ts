@@ -64,6 +64,8 @@ export interface RepositoryOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** Least speed of a body, over ten seconds of waiting for it. @default {1024} */
   readonly minimumBytesPerSecond?: number | undefined;
+  /** Longest wait for a whole manifest, token or list, in ms. @default {60_000} */
+  readonly documentTimeoutMs?: number | undefined;
   /** Most bytes thrown away in front of a range where the server sends the whole blob. @default {16_777_216} */
   readonly maxSkipBytes?: number | undefined;
   /** Bytes of a blob sent in one request; longer blobs are sent in chunks. @default {8_388_608} */
@@ -122,6 +124,7 @@ class Repository implements RemoteRepository {
       limits: {
         headersTimeoutMs: options.headersTimeoutMs ?? DEFAULT_LIMITS.headersTimeoutMs,
         idleTimeoutMs: options.idleTimeoutMs ?? DEFAULT_LIMITS.idleTimeoutMs,
+        documentTimeoutMs: options.documentTimeoutMs ?? DEFAULT_LIMITS.documentTimeoutMs,
         minimumBytesPerSecond: options.minimumBytesPerSecond ?? DEFAULT_LIMITS.minimumBytesPerSecond,
       },
       timer: options.timer ?? systemTimer,

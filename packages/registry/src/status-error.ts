@@ -54,7 +54,10 @@ function wordsOf(status: number): string {
   return words[status] === undefined ? "" : ` (${words[status]})`;
 }
 
-function codeOf({ status, details, target }: Refusal): RegistryErrorCode {
+function codeOf({ status, details, target, method }: Refusal): RegistryErrorCode {
+  // Of DELETE it says less: most registries take no deletions.
+  const isWrite = method === "PUT" || method === "POST" || method === "PATCH";
+  if (status === 405 && isWrite && details.some(({ code }) => code === "UNSUPPORTED")) return "ERR_REGISTRY_READ_ONLY";
   if (status === 401) return "ERR_REGISTRY_UNAUTHORIZED";
   if (status === 403) return "ERR_REGISTRY_DENIED";
   if (status === 429) return "ERR_REGISTRY_RATE_LIMITED";

@@ -331,7 +331,8 @@ class RemoteUpload implements BlobUpload {
       // Where it is a matter of offsets, time does not help.
       if (failure?.retryable === true) {
         const { method = "", url = "", message: reason } = failure;
-        onEvent?.({ v: 1, type: "retry", method, url, delayMs, reason });
+        const counts = { attempt: attempt + 2, attempts: maxRetries + 1 };
+        onEvent?.({ v: 1, type: "retry", method, url, delayMs, reason, ...counts });
         await sleep(timer, delayMs, options?.signal);
       }
       if (failure !== undefined && (await isDone())) return;

@@ -50,3 +50,14 @@ test("dockerCredentials() names a file that cannot be read", async () => {
   await expect(user({}, home)).rejects.toMatchObject({ code: "ERR_REGISTRY_CREDENTIALS" });
   await expect(user({ DOCKER_AUTH_CONFIG: "{" })).rejects.toMatchObject({ code: "ERR_REGISTRY_CREDENTIALS" });
 });
+
+test("dockerCredentials() knows which helper is configured, and does not run it", async () => {
+  await write(
+    ".docker/config.json",
+    JSON.stringify({ credsStore: "desktop", credHelpers: { "ecr.test": "ecr-login" } }),
+  );
+  const provider = dockerCredentials({ env: { HOME: home } });
+  expect(await provider("ecr.test", "a")).toBeUndefined();
+  expect(await provider.helperFor?.("ecr.test")).toBe("ecr-login");
+  expect(await provider.helperFor?.("docker.io")).toBe("desktop");
+});

@@ -2,7 +2,13 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { readRegularFile } from "@socikit/oci/node";
 import type { CredentialProvider } from "../credentials.ts";
-import { findCredentials, MAX_CONFIG_SIZE, parseDockerConfig, type DockerConfig } from "../docker-config.ts";
+import {
+  findCredentials,
+  findHelper,
+  MAX_CONFIG_SIZE,
+  parseDockerConfig,
+  type DockerConfig,
+} from "../docker-config.ts";
 import { RegistryError } from "../errors.ts";
 import { unreadableFile } from "./layout-index.ts";
 
@@ -25,14 +31,18 @@ export interface DockerCredentialsOptions {
 export function dockerCredentials(options: DockerCredentialsOptions = {}): CredentialProvider {
   const env = options.env ?? process.env;
   let loaded: Promise<readonly DockerConfig[]> | undefined;
-  return async (registryHost, repository) => {
+  const first = async <T>(find: (config: DockerConfig) => T | undefined): Promise<T | undefined> => {
     loaded ??= load(env, options.path);
     for (const config of await loaded) {
-      const found = findCredentials(config, registryHost, repository);
+      const found = find(config);
       if (found !== undefined) return found;
     }
     return undefined;
   };
+  return Object.assign(
+    (registryHost: string, repository: string) => first((config) => findCredentials(config, registryHost, repository)),
+    { helperFor: (registryHost: string) => first((config) => findHelper(config, registryHost)) },
+  );
 }
 
 async function load(
