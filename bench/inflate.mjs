@@ -1,52 +1,109 @@
-// Speed of @socikit/inflate on gzip files, next to node:zlib. On the built packages:
-//   node bench/inflate.mjs FILE.gz...          default: the layers in ../shared/golden/layers
-//   CLOCK=cpu node bench/inflate.mjs           processor time of all threads instead, for a machine that is not quiet
-// Rounds are interleaved; each number is the median, in MB of output a second (1 MB = 10^6 bytes).
-import { readdirSync, readFileSync } from "node:fs";
+// Speed of @socikit/inflate next to its peers, in one interleaved run. On the built packages:
+//   npm run bench:inflate [-- FILE.gz...]      default: corpora that it makes of node_modules and of this machine's /usr
+//   CLOCK=cpu npm run bench:inflate            processor time instead of wall time, for a machine that is not quiet
+//   ROUNDS=5, CORPUS_MB=24                     fewer rounds, smaller corpora
+// Each number is the median of the rounds in MB of output a second (1 MB = 10^6 bytes); behind it the spread (quartiles),
+// and the median of the ratios, round by round, to the base that is named. Two comparisons, like with like:
+//   raw   decode DEFLATE, look at no checksum, hand nothing over       base: node:zlib's best raw stream
+//   gzip  decode gzip, check CRC-32 and size, hand all bytes to a sink base: node:zlib's best gunzip stream
+// "view" is a look at the decoder's memory for the time of the call; "pooled" copies it into a buffer that is used again;
+// "fresh" into a new one. Native peers run as a process of their own, between rounds, by processor time.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { createGunzip, createInflateRaw, gunzipSync, inflateRawSync } from "node:zlib";
+import { createGunzip, createInflateRaw, gunzipSync, gzipSync, inflateRawSync } from "node:zlib";
 import { loadInflate } from "../wasm/dist/index.js";
 
-const ROUNDS = Number(process.env.ROUNDS ?? 11);
-const LAYERS = new URL("../../shared/golden/layers/", import.meta.url).pathname;
-const PUSH = 256 * 1024;
-const MIB = 1024 * 1024;
-const now = process.env.CLOCK === "cpu" ? () => process.cpuUsage().user / 1000 : () => performance.now();
+const ROUNDS = Number(process.env.ROUNDS ?? 9);
+const CORPUS_SIZE = Number(process.env.CORPUS_MB ?? 48) * 1e6;
+const KIB = 1024;
+const PUSH = 256 * KIB;
+const usesCpu = process.env.CLOCK === "cpu";
+const now = usesCpu ? () => process.cpuUsage().user / 1000 : () => performance.now();
 
-const files = process.argv.slice(2);
-if (files.length === 0) {
-  files.push(
-    ...readdirSync(LAYERS)
-      .filter((name) => name.endsWith(".gz"))
-      .map((name) => join(LAYERS, name)),
-  );
-}
 const inflate = await loadInflate();
+const fflate = await optional("fflate");
+const pako = await optional("pako");
+const native = compileNative();
 
-/** What is measured: each takes a file's bytes and answers how many bytes it gave. */
-function contenders(gzip, header) {
+const given = process.argv.slice(2).map((file) => ({ name: basename(file), gzip: readFileSync(file) }));
+const corpora = given.length > 0 ? given : makeCorpora();
+console.log(
+  `${process.versions.bun ? `Bun ${process.versions.bun}` : process.versions.deno ? `Deno ${process.versions.deno}` : `Node ${process.version}`}, ` +
+    `${ROUNDS} rounds, MB/s of output by ${usesCpu ? "processor" : "wall"} time; native: ${native?.has.join(", ") ?? "no compiler, or no zlib.h"}`,
+);
+for (const corpus of corpora) await measure(corpus);
+native?.remove();
+
+async function measure({ name, gzip }) {
+  const size = gunzipSync(gzip).length;
+  const header = headerLength(gzip);
+  const groups = contenders(gzip, header, size);
+  const times = new Map();
+  const note = (own, time) => times.set(own, [...(times.get(own) ?? []), time]);
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const group of Object.values(groups)) {
+      for (const [own, run] of Object.entries(group.peers)) {
+        const start = now();
+        const length = await run();
+        const time = now() - start;
+        if (length !== size) throw new Error(`${own} of ${name}: ${length} instead of ${size} bytes`);
+        // The first round compiles.
+        if (round > 0) note(own, time);
+      }
+    }
+    if (native !== undefined && round > 0) for (const [own, time] of native.run(gzip, size, header)) note(own, time);
+  }
+  console.log(`\n${name}: ${(gzip.length / 1e6).toFixed(1)} → ${(size / 1e6).toFixed(1)} MB`);
+  for (const [kind, { base }] of Object.entries(groups)) {
+    const own = [
+      ...Object.keys(groups[kind].peers),
+      ...[...times.keys()].filter((key) => key.startsWith("native") && key.endsWith(kind)),
+    ];
+    const best = base
+      .filter((key) => times.has(key))
+      .toSorted((a, b) => median(times.get(a)) - median(times.get(b)))[0];
+    console.log(`  ${kind}, against ${best}`);
+    for (const key of own) {
+      const speeds = times.get(key).map((time) => size / time / 1000);
+      const ratios = times.get(key).map((time, round) => times.get(best)[round] / time);
+      const spread = `${quantile(speeds, 0.25).toFixed(0)}–${quantile(speeds, 0.75).toFixed(0)}`;
+      console.log(
+        `    ${key.padEnd(40)}${median(speeds).toFixed(0).padStart(6)}  ${spread.padStart(11)}  ${median(ratios).toFixed(2).padStart(6)}×`,
+      );
+    }
+  }
+}
+
+function contenders(gzip, header, size) {
   const raw = gzip.subarray(header);
+  // node's raw decoders stop at the first member's end.
+  const isSingle = inflateRawSync(raw).length === size;
   const scan = (sink) => {
     let length = 0;
-    const running = inflate.scanGzip({ output: (bytes) => void (length += bytes.length), ...sink });
+    const { output } = sink;
+    const running = inflate.scanGzip({
+      ...sink,
+      output(bytes) {
+        length += bytes.length;
+        output?.(bytes);
+      },
+    });
     for (let at = 0; at < gzip.length; at += PUSH) running.push(gzip.subarray(at, at + PUSH));
     running.finish();
     return length;
   };
-  const span = (spanSize) => {
-    let last = 0;
-    let windows = 0;
-    let first = true;
-    const length = scan({
-      nextBlock: () => (first ? 0 : last + spanSize + 1),
-      block: ({ uncompressed }, window) => {
-        first = false;
+  const checkpoints = (spanSize) => {
+    let last;
+    return scan({
+      nextBlock: () => (last === undefined ? 0 : last + spanSize + 1),
+      block({ uncompressed }, window) {
         last = uncompressed;
-        windows += window().length;
+        window();
       },
     });
-    return windows > 0 ? length : 0;
   };
   const stream = (decoder, bytes) =>
     new Promise((resolve, reject) => {
@@ -57,33 +114,147 @@ function contenders(gzip, header) {
         .on("error", reject);
       decoder.end(bytes);
     });
-  const size = gunzipSync(gzip).length;
+  const pooled = new Uint8Array(512 * KIB);
+  const chunkSizes = [64, 256, 1024];
+  const streams = (create, bytes, label) =>
+    Object.fromEntries(
+      chunkSizes.map((chunk) => [`node ${label} ${chunk}K`, () => stream(create({ chunkSize: chunk * KIB }), bytes)]),
+    );
   return {
-    "raw, chunks copied out": async () => {
-      let length = 0;
-      for await (const part of inflate.decoder.decode({ byte: 0, bits: 0, window: [] }, raw, { start: 0, end: size }))
-        length += part.length;
-      return length;
+    raw: {
+      base: chunkSizes.map((chunk) => `node createInflateRaw ${chunk}K`),
+      peers: {
+        async ours() {
+          // All but the last byte is decoded and skipped.
+          const want = { start: size - 1, end: size };
+          let length = size - 1;
+          for await (const part of inflate.decoder.decode({ byte: header, bits: 0, window: [] }, raw, want))
+            length += part.length;
+          return length;
+        },
+        ...(isSingle && {
+          ...streams(createInflateRaw, raw, "createInflateRaw"),
+          "node inflateRawSync 1M": () => inflateRawSync(raw, { chunkSize: 1024 * KIB }).length,
+          ...(fflate && { "fflate inflateSync": () => fflate.inflateSync(raw, { out: new Uint8Array(size) }).length }),
+        }),
+      },
     },
-    "raw, all skipped": async () => {
-      let length = size - 1;
-      for await (const part of inflate.decoder.decode({ byte: 0, bits: 0, window: [] }, raw, {
-        start: size - 1,
-        end: size,
-      }))
-        length += part.length;
-      return length;
+    gzip: {
+      base: chunkSizes.map((chunk) => `node createGunzip ${chunk}K`),
+      peers: {
+        "ours, view": () => scan({}),
+        "ours, pooled": () => scan({ output: (bytes) => pooled.set(bytes) }),
+        "ours, fresh": () => scan({ output: (bytes) => bytes.slice() }),
+        "ours, view, windows each 4 MiB": () => checkpoints(4 * KIB * KIB),
+        "ours, view, windows each 1 MiB": () => checkpoints(KIB * KIB),
+        "ours, view, all crossings": () => scan({ crossing() {} }),
+        ...streams(createGunzip, gzip, "createGunzip"),
+        "node gunzipSync 1M": () => gunzipSync(gzip, { chunkSize: 1024 * KIB }).length,
+        async DecompressionStream() {
+          let length = 0;
+          for await (const part of new Blob([gzip]).stream().pipeThrough(new DecompressionStream("gzip")))
+            length += part.length;
+          return length;
+        },
+        ...(fflate && isSingle && { "fflate gunzipSync": () => fflate.gunzipSync(gzip).length }),
+        ...(pako && isSingle && { "pako ungzip": () => pako.ungzip(gzip).length }),
+      },
     },
-    "gzip with CRC": () => scan({}),
-    "gzip with CRC, windows each 4 MiB": () => span(4 * MIB),
-    "gzip with CRC, windows each 1 MiB": () => span(MIB),
-    // It stops at the first member's end.
-    ...(inflateRawSync(raw).length === size && {
-      "node createInflateRaw 256K": () => stream(createInflateRaw({ chunkSize: PUSH }), raw),
-    }),
-    "node createGunzip 256K": () => stream(createGunzip({ chunkSize: PUSH }), gzip),
-    "node gunzipSync": () => gunzipSync(gzip).length,
   };
+}
+
+/** Files below /usr, node_modules, and a mix with what is compressed already; each by zlib's levels 6 and 1. */
+function makeCorpora() {
+  const modules = new URL("../node_modules", import.meta.url).pathname;
+  const system = collect("/usr", CORPUS_SIZE);
+  const own = collect(modules, CORPUS_SIZE);
+  const packed = gzipSync(own.subarray(0, own.length >> 1), { level: 1 });
+  const mixed = Buffer.concat([own.subarray(0, CORPUS_SIZE / 3), packed, system.subarray(0, CORPUS_SIZE / 3)]);
+  return Object.entries({ system, node_modules: own, mixed }).flatMap(([name, bytes]) =>
+    [6, 1].map((level) => ({ name: `${name}, gzip -${level}`, gzip: gzipSync(bytes, { level }) })),
+  );
+}
+
+/** Files of a tree in order of their names, up to `limit` bytes, each after a header of 512 bytes as in a tar. */
+function collect(root, limit) {
+  const parts = [];
+  let length = 0;
+  const visit = (directory) => {
+    let entries;
+    try {
+      entries = readdirSync(directory, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    } catch {
+      return;
+    }
+    for (const entry of entries) {
+      if (length >= limit) return;
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) visit(path);
+      if (!entry.isFile()) continue;
+      try {
+        const header = Buffer.alloc(512);
+        header.write(path.slice(-100));
+        const bytes = readFileSync(path).subarray(0, 8e6);
+        parts.push(header, bytes, Buffer.alloc(-bytes.length & 511));
+        length += bytes.length + 1024;
+      } catch {
+        // Not readable, and not needed.
+      }
+    }
+  };
+  visit(root);
+  return Buffer.concat(parts).subarray(0, limit);
+}
+
+/** Our C program, where a compiler and zlib's headers are there; with libdeflate where its are. */
+function compileNative() {
+  const directory = mkdtempSync(join(tmpdir(), "socikit-bench-"));
+  const source = new URL("native-inflate.c", import.meta.url).pathname;
+  const program = join(directory, "native-inflate");
+  const options = { stdio: "ignore" };
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  let has;
+  try {
+    execFileSync("cc", ["-O2", "-DHAVE_LIBDEFLATE", source, "-o", program, "-lz", "-ldeflate"], options);
+    has = ["zlib", "libdeflate"];
+  } catch {
+    try {
+      execFileSync("cc", ["-O2", source, "-o", program, "-lz"], options);
+      has = ["zlib"];
+    } catch {
+      remove();
+      return undefined;
+    }
+  }
+  let written;
+  return {
+    has,
+    remove,
+    run(gzip, size, header) {
+      const file = join(directory, "corpus.gz");
+      if (written !== gzip) writeFileSync(file, gzip);
+      written = gzip;
+      let text;
+      try {
+        text = execFileSync(program, [file, `${size}`, `${header}`, "1"], { encoding: "utf8" });
+      } catch {
+        return []; // more than one member
+      }
+      return text
+        .trim()
+        .split("\n")
+        .map((line) => line.split("\t"))
+        .map(([own, time]) => [own, Number(time)]);
+    },
+  };
+}
+
+async function optional(name) {
+  try {
+    return await import(name);
+  } catch {
+    return undefined;
+  }
 }
 
 function headerLength(gzip) {
@@ -93,23 +264,10 @@ function headerLength(gzip) {
   return gzip[3] & 2 ? at + 2 : at;
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-console.log(`Node ${process.version}, ${ROUNDS} rounds, MB/s`);
-for (const file of files) {
-  const gzip = readFileSync(file);
-  const size = gunzipSync(gzip).length;
-  const own = contenders(gzip, headerLength(gzip));
-  const speeds = Object.fromEntries(Object.keys(own).map((name) => [name, []]));
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [name, run] of Object.entries(own)) {
-      const start = now();
-      const length = await run();
-      if (length !== size) throw new Error(`${name} of ${file}: ${length} instead of ${size} bytes`);
-      // The first round compiles.
-      if (round > 0) speeds[name].push(size / (now() - start) / 1000);
-    }
-  }
-  console.log(`\n${basename(file)}: ${(gzip.length / 1e6).toFixed(1)} → ${(size / 1e6).toFixed(1)} MB`);
-  for (const [name, values] of Object.entries(speeds))
-    console.log(`  ${name.padEnd(36)}${median(values).toFixed(0).padStart(6)}`);
+function quantile(numbers, part) {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(part * (numbers.length - 1) + 0.5)];
+}
+
+function median(numbers) {
+  return quantile(numbers, 0.5);
 }
