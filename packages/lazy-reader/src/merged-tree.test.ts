@@ -171,6 +171,14 @@ describe("MergedTree", () => {
     expect(tree.length).toBe(2_000_002);
   });
 
+  test("merges a layer of very many entries, too, whiteouts first", () => {
+    const many = Array.from({ length: 131_073 }, (_, i) => f(i === 131_072 ? "d/.wh.0" : `d/${i}`));
+    const tree = merge([f("d/0"), f("d/x")], many);
+    const d = tree.child(tree.root, "d" as ByteString)!;
+    expect(tree.source(tree.child(d, "0" as ByteString)!)).toEqual({ layer: 1, entry: 0 });
+    expect([...tree.names(d)]).toHaveLength(131_073);
+  });
+
   test("is merged in steps, whose number goes by the entries of all layers", () => {
     const layer = tableOf(Array.from({ length: 20_000 }, (_, i) => f(`d${i}/`)));
     const tree = new MergedTree();
