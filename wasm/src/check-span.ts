@@ -1,12 +1,8 @@
 import { WINDOW_SIZE } from "./core.ts";
 import type { Start } from "./span-decoder.ts";
 
-/**
- * Checks the arguments of {@linkcode SpanDecoder.decode} for the decoders that are not this package's core.
- *
- * @throws {RangeError} for a start or a range that cannot be.
- */
-export function checkSpan(start: Start, want: { readonly start: number; readonly end: number }): void {
+/** @throws {RangeError} for a start that cannot be. */
+export function checkStart(start: Start): void {
   if (!Number.isSafeInteger(start.byte) || start.byte < 0) {
     throw new RangeError(`Cannot decode a span: it starts at compressed offset ${start.byte}`);
   }
@@ -20,6 +16,10 @@ export function checkSpan(start: Start, want: { readonly start: number; readonly
       );
     }
   }
+}
+
+/** @throws {RangeError} for a range that cannot be. */
+export function checkRange(want: { readonly start: number; readonly end: number }): void {
   if (!Number.isSafeInteger(want.start) || !Number.isSafeInteger(want.end) || want.start < 0 || want.end < want.start) {
     throw new RangeError(`Cannot decode a span: [${want.start}, ${want.end}) is not a range`);
   }

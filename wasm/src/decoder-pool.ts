@@ -1,4 +1,4 @@
-import { checkSpan } from "./check-span.ts";
+import { checkRange, checkStart } from "./check-span.ts";
 import { type DecoderThread, openDecoderThread } from "./decoder-thread.ts";
 import { InflateError } from "./errors.ts";
 import { nodeBuiltin } from "./node-builtin.ts";
@@ -111,7 +111,8 @@ class WorkerPool implements DecoderPool {
     want: { readonly start: number; readonly end: number },
     options?: { readonly signal?: AbortSignal | undefined },
   ): AsyncIterable<Uint8Array> {
-    checkSpan(start, want);
+    checkStart(start);
+    checkRange(want);
     if (this.#isClosed) throw new TypeError("Cannot decode a span: the pool is closed");
     return this.#decode(new Job(++this.#jobs, start, compressed, want), options?.signal);
   }

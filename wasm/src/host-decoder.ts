@@ -1,5 +1,5 @@
 import { bridgeTo } from "./bridge.ts";
-import { checkSpan } from "./check-span.ts";
+import { checkRange, checkStart } from "./check-span.ts";
 import { DeflateMeasure, type Measured } from "./deflate-measure.ts";
 import { InflateError } from "./errors.ts";
 import { eventLoopTurn, TURN } from "./event-loop-turn.ts";
@@ -11,7 +11,8 @@ import type { SpanDecoder, Start } from "./span-decoder.ts";
 export function createHostDecoder(engine: RawInflate): SpanDecoder {
   return {
     decode(start, compressed, want, options) {
-      checkSpan(start, want);
+      checkStart(start);
+      checkRange(want);
       return decodeMembers(engine, start, compressed, want, options?.signal);
     },
   };

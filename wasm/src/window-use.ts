@@ -1,6 +1,7 @@
 import { DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
-import { checkStart, type Start, startCore } from "./span-decoder.ts";
+import { checkStart } from "./check-span.ts";
+import { type Start, startCore } from "./span-decoder.ts";
 
 /** Bytes of a window that belong together. */
 export interface WindowRun {
