@@ -24,7 +24,7 @@ export function errorsPage(packages, table, exits) {
     "",
     "Every error that is not about a wrong argument has a `code`, which is stable; its message is not. Compare `error.code`, not classes: it works across realms and duplicate installs. Wrong arguments are `TypeError` or `RangeError`, aborts reject with `signal.reason`.",
     "",
-    "Where the command ends with one, it exits as below and prints the hint; `{line}` stands for the command line as it was typed.",
+    "Where the command ends with one, it exits as below and prints the hint; `{line}` stands for the command line as it was typed, `{image}`, `{host}` and `{path}` for the image, registry and path that it names.",
     "",
     "| exit | meaning |",
     "| --- | --- |",

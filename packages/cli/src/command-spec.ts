@@ -56,6 +56,8 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** At least one. */
   readonly examples: readonly ExampleSpec[];
+  /** Exit codes that it can end with. */
+  readonly exits: readonly ExitCode[];
   /** Shape of `--json`, where it has that option. */
   readonly json?: string;
   /** Loads the code. Help and version load none. */

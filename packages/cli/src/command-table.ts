@@ -7,6 +7,13 @@ const PLAIN_HTTP: OptionSpec = {
   byDefault: "plain HTTP on loopback only",
   summary: "talk HTTP, not HTTPS, to the registry",
 };
+const INDEX: OptionSpec = {
+  name: "index",
+  kind: "text",
+  value: "DIGEST",
+  byDefault: "the one that the image names, else the first of its referrers that can be used",
+  summary: "the SOCI index to read by",
+};
 const PLATFORM: OptionSpec = {
   name: "platform",
   short: "p",
@@ -24,7 +31,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: ["create"],
     summary: "index an image, so that it can be read and started without being downloaded",
     description: [
-      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk.",
+      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk, unless SRC or DST is a layout on it.",
       "Without DST the index is written beside SRC. With DST the image is copied there first, the index written beside the copy, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
       "Prints one line a layer, then the digest of each index.",
     ],
@@ -80,6 +87,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
     ],
     json: "{ image: Descriptor, location: string, indexes: [{ platform?, manifest: Descriptor, index: Descriptor, layers: [{ layer: Descriptor, ztoc?: Descriptor, skipped?: string, warnings: [string] }] }] }",
+    exits: [0, 1, 2, 3, 4, 5, 6, 130],
     load: async () => (await import("./commands/create.ts")).create,
   },
   {
@@ -104,6 +112,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { line: "socikit serve", summary: "a registry to try things on" },
       { line: "socikit serve ./images --listen 127.0.0.1:0", summary: "layouts on disk, on any free port" },
     ],
+    exits: [0, 1, 2, 3, 4],
     load: async () => (await import("./commands/serve.ts")).serve,
   },
   {
@@ -121,6 +130,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "long", short: "l", kind: "flag", summary: "mode, owner, size and time of each" },
       { name: "recursive", short: "R", kind: "flag", summary: "everything below PATH" },
       PLATFORM,
+      INDEX,
       PLAIN_HTTP,
       JSON_OPTION,
     ],
@@ -128,7 +138,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       { line: "socikit ls 127.0.0.1:5000/rabbitmq:4 /etc", summary: "what is in a directory" },
       { line: "socikit ls -lR 127.0.0.1:5000/rabbitmq:4", summary: "everything, with sizes" },
     ],
-    json: "[{ path: string, type: string, mode: number, size: number, uid: number, gid: number, mtime: number, link?: string }]",
+    json: "[{ path: string, type: string, mode: number, size: number, uid: number, gid: number, mtime: number (whole seconds since 1970), mtimeNs: number (nanoseconds after mtime), link?: string }]",
+    exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/ls.ts")).ls,
   },
   {
@@ -149,6 +160,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "bytes A to B of each file, both included, from 0; A- to the end, -N the last N",
       },
       PLATFORM,
+      INDEX,
       PLAIN_HTTP,
     ],
     examples: [
@@ -158,6 +170,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "the last thousand bytes",
       },
     ],
+    exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/cat.ts")).cat,
   },
   {
@@ -180,7 +193,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         kind: "bytes",
         value: "BYTES",
         byDefault: "4194304",
-        summary: "uncompressed bytes between two checkpoints",
+        summary: "uncompressed bytes between two checkpoints; of gzip also 0, a checkpoint at each block",
       },
       {
         name: "media-type",
@@ -196,6 +209,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { line: "gzip -c app.tar | socikit ztoc build - -o app.ztoc", summary: "from a pipe into a file" },
     ],
     json: "{ digest: string, size: number, span_size: number, warnings: [string], output?: string }",
+    exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/ztoc-build.ts")).ztocBuild,
   },
   {
@@ -207,6 +221,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [{ name: "FILE", count: "one", summary: "a zTOC file, or - for standard input" }],
     options: [],
     examples: [{ line: "socikit ztoc info app.ztoc", summary: "spans and files" }],
+    exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/ztoc-info.ts")).ztocInfo,
   },
   {
@@ -233,6 +248,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { line: "socikit finch enable-soci", summary: "do it" },
     ],
     json: "{ file: string, before: string, after: string, changed: boolean }",
+    exits: [0, 1, 2, 3, 4, 130],
     load: async () => (await import("./commands/finch-enable-soci.ts")).finchEnableSoci,
   },
 ];

@@ -1,10 +1,10 @@
 import { FINCH_CONFIG_ERROR_CODES } from "@socikit/finch-config";
 import { INFLATE_ERROR_CODES } from "@socikit/inflate";
-import { LAZY_ERROR_CODES } from "@socikit/lazy-reader";
+import { LAZY_ERROR_CODES, LazyReadError } from "@socikit/lazy-reader";
 import { OCI_ERROR_CODES, OciError } from "@socikit/oci";
-import { REGISTRY_ERROR_CODES } from "@socikit/registry";
+import { REGISTRY_ERROR_CODES, RegistryError } from "@socikit/registry";
 import { SOCI_INDEX_ERROR_CODES } from "@socikit/soci-index";
-import { ZTOC_ERROR_CODES } from "@socikit/ztoc";
+import { ZTOC_ERROR_CODES, ZtocError } from "@socikit/ztoc";
 import { expect, test } from "vitest";
 import { CLI_ERROR_CODES, CliError } from "./errors.ts";
 import { ERROR_TABLE, explainError } from "./error-table.ts";
@@ -72,10 +72,53 @@ test.for<readonly [error: unknown, exit: number, message: string, hint: string |
     ERROR_TABLE.ERR_OCI_SHORT_READ.hint,
     "with the name of a file",
   ],
+  [
+    locatedError(
+      new LazyReadError("ERR_LAZY_LAYER_TOO_LARGE", "Cannot open: too large; raise maxWholeLayerBytes"),
+      "x.io/a:1",
+    ),
+    1,
+    "x.io/a:1: Cannot open: too large",
+    "the layer has no zTOC and is too large to be read whole: socikit create IMAGE --min-layer-size 0",
+    "without a library's option",
+  ],
 ])("explainError() of %s is %s", ([error, exit, message, hint]) => {
   expect(explainError(error, { args: ARGS, aborted: false })).toEqual({ exit, message, hint });
 });
 
 test("explainError() calls everything interrupted that fails after Ctrl-C", () => {
   expect(explainError(new Error("socket hang up"), { args: ARGS, aborted: true }).exit).toBe(EXIT_CODES.interrupted);
+});
+
+test.for<readonly [error: Error, args: readonly string[], hint: RegExp, reason: string]>([
+  [new ZtocError("ERR_ZTOC_TOO_LARGE", "x"), ["ztoc", "build", "a"], /larger span size/, "a zTOC that is built"],
+  [new ZtocError("ERR_ZTOC_TOO_LARGE", "x"), ["ztoc", "info", "a"], /is a zTOC/, "a zTOC that is read"],
+  [
+    new RegistryError("ERR_REGISTRY_NETWORK", "x", { status: 200 }),
+    ["ls", "x.io/a:1"],
+    /try again, socikit ls x\.io\/a:1/,
+    "an answer that broke off",
+  ],
+  [new RegistryError("ERR_REGISTRY_NETWORK", "x"), ["ls", "x.io/a:1"], /registry runs/, "no answer"],
+  [
+    new RegistryError("ERR_REGISTRY_DENIED", "x", { url: "https://y.io/v2/b/" }),
+    ["create", "x.io/a:1", "y.io/b:1"],
+    /docker login y\.io/,
+    "the registry that refused, of two",
+  ],
+  [
+    new RegistryError("ERR_REGISTRY_UNAUTHORIZED", "x", { url: "https://auth.x.io/token" }),
+    ["create", "x.io/a:1", "y.io/b:1"],
+    /docker login x\.io /,
+    "the image's where another host refused",
+  ],
+])("hint of %s for %j", ([error, args, hint]) => {
+  expect(explainError(error, { args, aborted: false }).hint).toMatch(hint);
+});
+
+test("no hint has a placeholder of the table left", () => {
+  for (const { hint } of Object.values(ERROR_TABLE)) {
+    const error = new CliError("ERR_CLI_LOCATION", "x", { hint });
+    expect(explainError(error, { args: ["--nothing"], aborted: false }).hint ?? "").not.toMatch(/[{}]/);
+  }
 });

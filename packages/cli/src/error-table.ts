@@ -7,12 +7,13 @@ import type { SociIndexErrorCode } from "@socikit/soci-index";
 import type { ZtocErrorCode } from "@socikit/ztoc";
 import type { CliErrorCode } from "./errors.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-codes.ts";
+import { hintValues, type HintValues } from "./hint-values.ts";
 
 /** What becomes of an error: the exit code, and what to type or do next. */
 export interface ErrorRow {
   /** The exit code. */
   readonly exit: ExitCode;
-  /** One line. `{line}` stands for the command line as it was typed. */
+  /** One line. `{line}` stands for the command line as it was typed, `{image}`, `{host}` and `{path}` for what it names. */
   readonly hint?: string;
 }
 
@@ -30,7 +31,8 @@ export type KnownErrorCode =
 const { failed, usage, notFound, notAllowed, verification, nothingToIndex, interrupted } = EXIT_CODES;
 
 const LAYER_DAMAGED = "the layer itself is damaged: push the image again, or check the download";
-const ZTOC_DAMAGED = "build the index again: socikit create IMAGE";
+const ZTOC_DAMAGED = "build the index again: socikit create {image}";
+const INDEX_DAMAGED = "build the index again: socikit create {image}; or read by another one: --index DIGEST";
 const CUT_OFF = "the file or the transfer is cut off: fetch the layer again and compare its digest";
 const SPAN_SIZE = "choose a span size such as --span-size 4MiB";
 
@@ -76,14 +78,14 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   // registry
   ERR_REGISTRY_REPOSITORY_UNKNOWN: {
     exit: notFound,
-    hint: "check the name; a private repository may look like this: docker login",
+    hint: "check the name; a private repository may look like this: docker login {host}",
   },
   ERR_REGISTRY_MANIFEST_UNKNOWN: { exit: notFound, hint: "check the tag or digest" },
   ERR_REGISTRY_BLOB_UNKNOWN: { exit: notFound, hint: "the repository is not whole: push the image again" },
   ERR_REGISTRY_UPLOAD_UNKNOWN: { exit: failed, hint: "the registry lost the upload: {line}" },
   ERR_REGISTRY_UPLOAD_BUSY: { exit: failed, hint: "try again: {line}" },
   ERR_REGISTRY_TAG_CHANGED: { exit: failed, hint: "someone else wrote the tag at the same time: {line}" },
-  ERR_REGISTRY_READ_ONLY: { exit: notAllowed, hint: "write to another place: socikit create SRC DST" },
+  ERR_REGISTRY_READ_ONLY: { exit: notAllowed, hint: "write to another place: socikit create {image} DST" },
   ERR_REGISTRY_NOT_A_LAYOUT: {
     exit: notFound,
     hint: "check the path: an OCI layout is a directory with oci-layout, index.json and blobs/",
@@ -93,13 +95,13 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
     hint: "check that the directory is an OCI layout: it has oci-layout, index.json and blobs/",
   },
   ERR_REGISTRY_LAYOUT_LOCKED: { exit: failed, hint: "another program is writing to it: wait, then {line}" },
-  ERR_REGISTRY_AMBIGUOUS_IMAGE: { exit: usage, hint: "name one: oci-layout:DIR:TAG" },
-  ERR_REGISTRY_UNAUTHORIZED: { exit: notAllowed, hint: "docker login HOST (or DOCKER_AUTH_CONFIG), then {line}" },
+  ERR_REGISTRY_AMBIGUOUS_IMAGE: { exit: usage, hint: "name one: {image}:TAG" },
+  ERR_REGISTRY_UNAUTHORIZED: { exit: notAllowed, hint: "docker login {host} (or DOCKER_AUTH_CONFIG), then {line}" },
   ERR_REGISTRY_DENIED: {
     exit: notAllowed,
-    hint: "the login has no right to do this: docker login HOST as someone who may",
+    hint: "the login has no right to do this: docker login {host} as someone who may",
   },
-  ERR_REGISTRY_RATE_LIMITED: { exit: failed, hint: "wait, or log in for a higher limit: docker login HOST" },
+  ERR_REGISTRY_RATE_LIMITED: { exit: failed, hint: "wait, or log in for a higher limit: docker login {host}" },
   ERR_REGISTRY_STATUS: { exit: failed, hint: "if it goes on, ask who runs the registry; --debug shows more" },
   ERR_REGISTRY_PROTOCOL: { exit: failed, hint: "check that a registry answers there, and no proxy or login page" },
   ERR_REGISTRY_REDIRECT: {
@@ -108,7 +110,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   },
   ERR_REGISTRY_RANGE_UNSUPPORTED: {
     exit: failed,
-    hint: "this registry cannot be read lazily: copy the image to one that answers ranges, socikit create SRC DST",
+    hint: "this registry cannot be read lazily: copy the image to one that answers ranges, socikit create {image} DST",
   },
   ERR_REGISTRY_CONTENT_CODING: {
     exit: failed,
@@ -185,37 +187,37 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   },
 
   // lazy-reader
-  ERR_LAZY_NOT_FOUND: { exit: notFound, hint: "look what is there: socikit ls IMAGE DIRECTORY" },
-  ERR_LAZY_NOT_A_FILE: { exit: usage, hint: "list it: socikit ls IMAGE PATH" },
-  ERR_LAZY_NOT_A_DIRECTORY: { exit: usage, hint: "a part of the path is a file: socikit ls IMAGE PATH" },
-  ERR_LAZY_SYMLINK_LOOP: { exit: failed, hint: "the link leads back to itself: socikit ls -l IMAGE PATH" },
-  ERR_LAZY_FILE_TOO_LARGE: { exit: failed, hint: "read a part: socikit cat IMAGE PATH --range 0-999999" },
+  ERR_LAZY_NOT_FOUND: { exit: notFound, hint: "look what is there: socikit ls {image}" },
+  ERR_LAZY_NOT_A_FILE: { exit: usage, hint: "list it: socikit ls {image} {path}" },
+  ERR_LAZY_NOT_A_DIRECTORY: { exit: usage, hint: "a part of the path is a file: socikit ls {image} {path}" },
+  ERR_LAZY_SYMLINK_LOOP: { exit: failed, hint: "the link leads back to itself: socikit ls -l {image} {path}" },
+  ERR_LAZY_FILE_TOO_LARGE: { exit: failed, hint: "read a part: socikit cat {image} {path} --range 0-999999" },
   ERR_LAZY_SPAN_DIGEST: {
     exit: verification,
-    hint: "layer and index do not fit: build the index again, socikit create IMAGE",
+    hint: "layer and index do not fit: build the index again, socikit create {image}; or read by another one: --index DIGEST",
   },
-  ERR_LAZY_SPAN_DATA: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_SPAN_DATA: { exit: verification, hint: INDEX_DAMAGED },
   ERR_LAZY_SPAN_TOO_LARGE: {
     exit: failed,
-    hint: "build the index with smaller spans: socikit create IMAGE --span-size 4MiB",
+    hint: "build the index with smaller spans: socikit create {image} --span-size 4MiB",
   },
-  ERR_LAZY_WINDOW_MISMATCH: { exit: verification, hint: ZTOC_DAMAGED },
-  ERR_LAZY_HEADER_MISMATCH: { exit: verification, hint: ZTOC_DAMAGED },
-  ERR_LAZY_ENTRY_REFUSED: { exit: verification, hint: ZTOC_DAMAGED },
-  ERR_LAZY_INVALID_INDEX: { exit: verification, hint: ZTOC_DAMAGED },
-  ERR_LAZY_INDEX_MISMATCH: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_LAZY_WINDOW_MISMATCH: { exit: verification, hint: INDEX_DAMAGED },
+  ERR_LAZY_HEADER_MISMATCH: { exit: verification, hint: INDEX_DAMAGED },
+  ERR_LAZY_ENTRY_REFUSED: { exit: verification, hint: INDEX_DAMAGED },
+  ERR_LAZY_INVALID_INDEX: { exit: verification, hint: INDEX_DAMAGED },
+  ERR_LAZY_INDEX_MISMATCH: { exit: verification, hint: INDEX_DAMAGED },
   ERR_LAZY_INDEX_TOO_LARGE: {
     exit: failed,
-    hint: "build the index with larger spans: socikit create IMAGE --span-size 4MiB",
+    hint: "build the index with larger spans: socikit create {image} --span-size 4MiB",
   },
   ERR_LAZY_TOO_MANY_ENTRIES: { exit: failed },
   ERR_LAZY_LAYER_DATA: { exit: verification, hint: LAYER_DAMAGED },
   ERR_LAZY_LAYER_TOO_LARGE: {
     exit: failed,
-    hint: "the layer has no zTOC and is too large to be read whole: socikit create IMAGE --min-layer-size 0",
+    hint: "the layer has no zTOC and is too large to be read whole: socikit create {image} --min-layer-size 0",
   },
   ERR_LAZY_UNSUPPORTED_COMPRESSION: { exit: failed, hint: "only gzip and plain tar layers can be read yet" },
-  ERR_LAZY_NO_INDEX: { exit: notFound, hint: "make one: socikit create IMAGE" },
+  ERR_LAZY_NO_INDEX: { exit: notFound, hint: "make one: socikit create {image}" },
   ERR_LAZY_NOT_AN_IMAGE: { exit: usage, hint: "check that the name is an image's, not another artifact's" },
   ERR_LAZY_CLOSED: { exit: failed },
 };
@@ -257,24 +259,50 @@ export function explainError(
   // What Ctrl-C breaks off fails in many ways: they are all one.
   if (context.aborted || code === "ERR_CLI_INTERRUPTED") return { message: "interrupted", exit: interrupted };
   const message = messageOf(error);
-  const row = rowOf(error, code);
+  const values = hintValues(context.args);
+  const row = rowOf(error, code, values);
   const own = (error as { readonly hint?: unknown } | null)?.hint;
   const hint = typeof own === "string" ? own : row.hint;
+  const known: Readonly<Record<string, () => string>> = {
+    line: () => ["socikit", ...context.args].map(quoted).join(" "),
+    image: () => (values.image === undefined ? "IMAGE" : quoted(values.image)),
+    path: () => (values.path === undefined ? "PATH" : quoted(values.path)),
+    host: () => hostOf(error, values),
+  };
   return {
     message,
     exit: row.exit,
-    hint: hint?.replaceAll("{line}", () => ["socikit", ...context.args].map(quoted).join(" ")),
+    hint: hint?.replaceAll(/\{(line|image|path|host)\}/g, (_, name: string) => known[name]!()),
   };
 }
 
-function rowOf(error: unknown, code: string | undefined): ErrorRow {
+/** The registry that an error is about: the one that answered, where several are named. */
+function hostOf(error: unknown, { hosts }: HintValues): string {
+  const { url } = error as { readonly url?: unknown };
+  const asked = typeof url === "string" && URL.canParse(url) ? new URL(url).host : undefined;
+  return hosts.find((host) => host === asked) ?? hosts[0] ?? "HOST";
+}
+
+/** Rows of what a code means in some circumstances. */
+function particularRow(error: unknown, code: string | undefined, { command }: HintValues): ErrorRow | undefined {
+  // An answer had begun: the registry is there.
+  if (code === "ERR_REGISTRY_NETWORK" && (error as { readonly status?: unknown }).status !== undefined)
+    return { exit: failed, hint: "the connection broke: try again, {line}" };
+  if (code === "ERR_ZTOC_TOO_LARGE" && (command === "create" || command === "ztoc build"))
+    return { exit: failed, hint: "each checkpoint takes 32 KiB: choose a larger span size, such as --span-size 64MiB" };
+  return undefined;
+}
+
+function rowOf(error: unknown, code: string | undefined, values: HintValues): ErrorRow {
+  const particular = particularRow(error, code, values);
+  if (particular !== undefined) return particular;
   const cause = error instanceof Error ? error.cause : undefined;
   // What is wrong with a layer says more than that it is a layer.
-  if (code === "ERR_SOCI_LAYER_FAILED" && codeOf(cause) !== undefined) return rowOf(cause, codeOf(cause));
+  if (code === "ERR_SOCI_LAYER_FAILED" && codeOf(cause) !== undefined) return rowOf(cause, codeOf(cause), values);
   const row =
     code === undefined ? undefined : ((ERROR_TABLE as Readonly<Record<string, ErrorRow>>)[code] ?? HOST_ROWS[code]);
   if (row !== undefined) return row;
-  if (cause !== undefined) return rowOf(cause, codeOf(cause));
+  if (cause !== undefined) return rowOf(cause, codeOf(cause), values);
   // A wrong argument that reached a library: the option is out of its bounds.
   if (error instanceof RangeError) return { exit: usage, hint: "socikit --help" };
   return { exit: failed, hint: "{line} --debug" };
@@ -287,14 +315,36 @@ function codeOf(error: unknown): string | undefined {
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // The host's errors name the call: "ENOENT: no such file or directory, open 'x'".
-  const { syscall, path, code } = error as NodeJS.ErrnoException;
-  if (syscall !== undefined && code !== undefined && path !== undefined) {
-    const reason = /^[A-Z]+: (.*?), \w+/.exec(error.message)?.[1] ?? code;
-    return `Cannot ${syscall === "open" || syscall === "read" ? "open" : syscall} ${path}: ${reason}`;
+  // The host's errors name the call: "ENOENT: no such file or directory, open 'x'", "listen EADDRINUSE: address already in use ::1:1".
+  const { syscall, path, code, address, port } = error as NodeJS.ErrnoException & {
+    readonly address?: string;
+    readonly port?: number;
+  };
+  if (syscall === undefined || code === undefined) return error.message;
+  if (syscall === "listen") {
+    const reason = /^listen [A-Z]+: (.*?)(?: \S+)?$/.exec(error.message)?.[1] ?? code;
+    return `Cannot listen on ${address ?? "this address"}${port === undefined ? "" : `:${port}`}: ${reason}`;
   }
-  return error.message;
+  const reason = /^[A-Z]+: (.*?), \w+/.exec(error.message)?.[1];
+  if (path === undefined && reason === undefined) return error.message;
+  return `Cannot ${VERBS[syscall] ?? syscall}${path === undefined ? "" : ` ${path}`}: ${reason ?? code}`;
 }
+
+/** What calls do, in words. */
+const VERBS: Readonly<Record<string, string>> = {
+  fsync: "write",
+  ftruncate: "write",
+  lstat: "open",
+  mkdir: "make directory",
+  read: "read",
+  realpath: "open",
+  rename: "write",
+  rmdir: "remove",
+  scandir: "list",
+  stat: "open",
+  unlink: "remove",
+  write: "write",
+};
 
 /** An argument as a shell takes it. */
 function quoted(arg: string): string {

@@ -1,6 +1,6 @@
 import type { Colours } from "./colours.ts";
 import { commandTitle, usageOf, type CommandSpec, type OptionSpec } from "./command-spec.ts";
-import { EXIT_CODE_MEANINGS } from "./exit-codes.ts";
+import { EXIT_CODE_MEANINGS, type ExitCode } from "./exit-codes.ts";
 import { COMMON_OPTIONS } from "./parse-command-line.ts";
 
 /** Layout of a help text. */
@@ -68,16 +68,20 @@ function commandHelp(command: CommandSpec, { columns, colours }: HelpOptions): s
     ...section("Examples", examples),
     ...section("JSON", command.json === undefined ? [] : wrap(`  ${command.json}`, columns, 2)),
     "",
-    ...exitCodes({ columns, colours }),
+    ...exitCodes({ columns, colours }, command.exits),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function exitCodes({ columns, colours }: HelpOptions): readonly string[] {
+/** All of them, or those of a command. */
+function exitCodes({ columns, colours }: HelpOptions, exits?: readonly ExitCode[]): readonly string[] {
   return [
     colours.bold("Exit codes"),
     ...table(
-      EXIT_CODE_MEANINGS.map(([code, meaning]) => [String(code), meaning]),
+      EXIT_CODE_MEANINGS.filter(([code]) => exits?.includes(code) ?? true).map(([code, meaning]) => [
+        String(code),
+        meaning,
+      ]),
       columns,
       colours,
     ),

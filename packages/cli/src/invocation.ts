@@ -45,7 +45,7 @@ export class Invocation {
     return this.#options.has("debug");
   }
 
-  /** The last value of a `text` option. */
+  /** The value of a `text` option. */
   text(name: string): string | undefined {
     return this.#optionValues(name, "text")?.at(-1);
   }
@@ -55,7 +55,7 @@ export class Invocation {
     return this.#optionValues(name, "texts") ?? [];
   }
 
-  /** The last value of a `bytes` option. */
+  /** The value of a `bytes` option. */
   bytes(name: string): number | undefined {
     const value = this.#optionValues(name, "bytes")?.at(-1);
     return value === undefined ? undefined : Number(value);

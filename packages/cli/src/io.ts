@@ -21,7 +21,7 @@ export interface CliFiles {
   stream(path: string): AsyncIterable<Uint8Array>;
   /** A whole regular file of at most `limit` bytes. Fails with `EFBIG` above, with `ENOTREG` for a pipe or a device. */
   read(path: string, limit: number): Promise<Uint8Array>;
-  /** Writes a file beside `path` and renames it: the old file is there, or the new one, whole. Follows a symbolic link, keeps the mode. */
+  /** Writes a file beside `path` and renames it: the old file is there, or the new one, whole. Follows a symbolic link, keeps the mode. A device or a pipe is written to. */
   replace(path: string, bytes: Uint8Array): Promise<void>;
   /** Whether a path is a file, a directory, something else, or not there. */
   kind(path: string): Promise<"file" | "directory" | "other" | undefined>;

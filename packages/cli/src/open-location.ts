@@ -51,6 +51,8 @@ export interface OpenerOptions {
   readonly plainHttp: boolean;
   /** Show requests on stderr. */
   readonly debug: boolean;
+  /** Hears of what takes long, a line at a time: requests that are sent again. Nobody does unless given. */
+  readonly note?: ((line: string) => void) | undefined;
 }
 
 /** Opens locations with what a command may touch. The transport is opened once, when a registry is first named. */
@@ -62,7 +64,11 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       transport: await transport,
       credentials: await io.credentials(),
       ...(options.plainHttp ? { plainHttp: true } : {}),
-      ...(options.debug ? { onEvent: (event) => void io.stderr.write(`${printable(eventLine(event))}\n`) } : {}),
+      onEvent(event) {
+        if (options.debug) void io.stderr.write(`${printable(eventLine(event))}\n`);
+        else if (event.type === "retry")
+          options.note?.(`${event.reason}; trying again, ${event.attempt} of ${event.attempts}`);
+      },
     });
   };
   return {

@@ -95,6 +95,10 @@ function parseOptions(args: readonly string[], command: CommandSpec, commands: r
     const option = known.find(({ name }) => name === token.name);
     if (option === undefined) throw unknownOption(token.rawName, known, title);
     const values = options.get(option.name) ?? [];
+    if (values.length > 0 && (option.kind === "text" || option.kind === "bytes"))
+      throw new CliError("ERR_CLI_OPTION_VALUE", `Cannot run ${title}: ${token.rawName} is given more than once`, {
+        hint: `socikit ${title} --help`,
+      });
     options.set(option.name, [...values, ...valuesOf(option, token, title)]);
   }
   if (options.has("help")) return { kind: "help", commands: [command], asked: true };

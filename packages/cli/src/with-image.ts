@@ -1,10 +1,12 @@
 import { openImage, type LazyImage } from "@socikit/lazy-reader";
-import { parsePlatform } from "@socikit/oci";
+import { isDigest, parsePlatform } from "@socikit/oci";
 import { loadInflate } from "@socikit/inflate";
 import { coloursFor, wantsColours } from "./colours.ts";
+import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import type { Invocation } from "./invocation.ts";
-import { parseLocation } from "./location.ts";
+import { locatedError } from "./located-error.ts";
+import { formatLocation, parseLocation } from "./location.ts";
 import { locationOpener } from "./open-location.ts";
 import { createProgress } from "./progress.ts";
 
@@ -23,7 +25,15 @@ export async function withImage(
   const location = parseLocation(invocation.argument("REF"));
   const platform = invocation.text("platform");
   const request = platform === undefined ? undefined : parsePlatform(platform);
-  const opener = locationOpener(io, { plainHttp: invocation.flag("plain-http"), debug: invocation.debug });
+  const indexDigest = invocation.text("index");
+  if (indexDigest !== undefined && !isDigest(indexDigest))
+    throw new CliError(
+      "ERR_CLI_OPTION_VALUE",
+      `Cannot read by index ${JSON.stringify(indexDigest)}: it is not a digest`,
+      {
+        hint: "--index sha256:... as socikit create prints it",
+      },
+    );
   const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
   const progress = createProgress({
     stream: io.stderr,
@@ -31,12 +41,18 @@ export async function withImage(
     now: io.now,
     ...(invocation.debug ? { mode: "lines" } : {}),
   });
+  const opener = locationOpener(io, {
+    plainHttp: invocation.flag("plain-http"),
+    debug: invocation.debug,
+    note: (line) => progress.note(line),
+  });
   try {
     const { store, target } = await opener.open(location);
     const image = await openImage({ image: store, inflate: await loadInflate() }, target, {
       signal: io.signal,
       hostPlatform: { os: "linux", architecture: io.architecture },
       ...(request === undefined ? {} : { platform: request }),
+      ...(indexDigest === undefined ? {} : { indexDigest }),
       onEvent: (event) => {
         // Layers without a zTOC are small, most of them: only what takes a while is worth a row.
         if (event.type === "layer-progress" && event.bytes >= SHOWN_FROM) {
@@ -46,12 +62,24 @@ export async function withImage(
         if (event.type === "layer-opened") progress.end(event.layer);
       },
     });
+    const { refusedEntries } = image;
+    if (refusedEntries > 0)
+      progress.note(
+        refusedEntries === 1
+          ? "1 entry is not shown: no file can be what it says"
+          : `${refusedEntries} entries are not shown: no files can be what they say`,
+      );
     progress.close();
     try {
       await use(image);
     } finally {
       await image.close();
     }
+  } catch (error) {
+    // Registries name what they were asked for; what reads bytes knows neither the image nor where it is.
+    throw (error as { readonly name?: unknown }).name === "RegistryError"
+      ? error
+      : locatedError(error, formatLocation(location));
   } finally {
     progress.close();
     await opener.close();

@@ -49,7 +49,13 @@ export async function exchange(
       return response;
     }
     const onEnd = release;
-    const body = guardBody(response.body, { limits, timer, signal: controller.signal, context, onEnd });
+    const body = guardBody(response.body, {
+      limits,
+      timer,
+      signal: controller.signal,
+      context: { ...context, status: response.status },
+      onEnd,
+    });
     return { ...response, headers: response.headers, body };
   } catch (cause) {
     release();

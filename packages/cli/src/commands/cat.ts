@@ -26,11 +26,11 @@ type AskedRange = { readonly first: number; readonly last: number | undefined } 
 function parseRange(text: string): AskedRange {
   const match = /^([0-9]{0,16})-([0-9]{0,16})$/.exec(text);
   const [first, last] = [match?.[1], match?.[2]].map((part) => (part ? Number(part) : undefined));
-  const fail = (): never => {
-    throw new CliError("ERR_CLI_RANGE", `Cannot read range ${JSON.stringify(text)}: it is not A-B, A- or -N`);
+  const fail = (what = "it is not A-B, A- or -N"): never => {
+    throw new CliError("ERR_CLI_RANGE", `Cannot read range ${JSON.stringify(text)}: ${what}`);
   };
   if (first === undefined) return last === undefined ? fail() : { suffix: last };
-  return last !== undefined && last < first ? fail() : { first, last };
+  return last !== undefined && last < first ? fail("it ends before it begins") : { first, last };
 }
 
 /** The half-open range inside a file; past its end, nothing is left. */

@@ -300,3 +300,9 @@ test("create into a layout that cannot be written leaves nothing half-written", 
     await rm(directory, { recursive: true });
   }
 });
+
+test("create with a span size of nothing names the option", async () => {
+  const io = testIo();
+  expect(await main(["create", "r.test/a:1", "--span-size", "0"], io)).toBe(2);
+  expect(io.stderr.text()).toMatch(/--span-size is 0/);
+});

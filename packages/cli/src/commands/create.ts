@@ -34,13 +34,17 @@ export const create: CommandRun = async (invocation, io) => {
   const options = createOptions(invocation, io);
   const quiet = invocation.flag("quiet");
   const json = invocation.flag("json");
-  const opener = locationOpener(io, { plainHttp: invocation.flag("plain-http"), debug: invocation.debug });
   const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
   const progress = createProgress({
     stream: io.stderr,
     colours,
     now: io.now,
     ...(quiet ? { mode: "quiet" } : invocation.debug ? { mode: "lines" } : {}),
+  });
+  const opener = locationOpener(io, {
+    plainHttp: invocation.flag("plain-http"),
+    debug: invocation.debug,
+    ...(quiet ? {} : { note: (line: string) => progress.note(line) }),
   });
   const skipped: string[] = [];
   try {
@@ -137,6 +141,14 @@ function createOptions(invocation: Invocation, io: CliIo): CreateOptions {
       hint: "--optimizations xattr",
     });
   const spanSize = invocation.bytes("span-size");
+  if (spanSize === 0)
+    throw new CliError(
+      "ERR_CLI_OPTION_VALUE",
+      "Cannot run create: --span-size is 0, and a span has at least one byte",
+      {
+        hint: "choose a span size such as --span-size 4MiB",
+      },
+    );
   const minLayerSize = invocation.bytes("min-layer-size");
   const hostPlatform: Platform = { os: "linux", architecture: io.architecture };
   return {

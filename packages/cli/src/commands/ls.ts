@@ -62,6 +62,7 @@ function fileJson(file: FileInfo): unknown {
     uid: file.uid,
     gid: file.gid,
     mtime: file.mtime,
+    mtimeNs: file.mtimeNs,
     ...(file.linkname === undefined ? {} : { link: toDisplay(file.linkname) }),
   };
 }

@@ -1,4 +1,4 @@
-import { createMemoryStore, handlerTransport, type Transport } from "@socikit/registry";
+import { createMemoryStore, handlerTransport, openRepository, type Transport } from "@socikit/registry";
 import { createRegistryHandler } from "@socikit/registry/server";
 import { beforeAll, expect, test } from "vitest";
 import { main } from "../main.ts";
@@ -87,6 +87,7 @@ test("ls --json is one document", async () => {
     uid: 0,
     gid: 0,
     mtime: 0,
+    mtimeNs: 0,
     link: "numbers",
   });
   const empty = await run(["ls", REF, "/etc/hostname", "--json"]);
@@ -114,7 +115,7 @@ test("--debug shows requests, and the stack of a failure", async () => {
   expect(stdout.text()).toBe("test\n");
   expect(stderr.text()).toMatch(/^> GET https:\/\/registry\.test\/v2\/a\/image\/manifests\/1\n< 200 GET /);
   const failed = await run(["cat", REF, "/none", "--debug"]);
-  expect(failed.stderr.text()).toMatch(/\nLazyReadError: [\s\S]*\n\s+at /);
+  expect(failed.stderr.text()).toMatch(/\ncaused by LazyReadError: [\s\S]*\n\s+at /);
 });
 
 test("cat is quiet when its reader leaves", async () => {
@@ -156,4 +157,39 @@ test("a registry that is not there, wants a login or is none, is said to be so",
   });
   expect(down.stderr.text()).toMatch(/registry\.test.*\n.*check that the registry runs/);
   expect(down.code).toBe(1);
+});
+
+test.for<readonly [args: readonly string[], code: number, error: RegExp, reason: string]>([
+  [
+    ["ls", REF, "/none"],
+    3,
+    /registry\.test\/a\/image:1: .*\n  → .*: socikit ls registry\.test\/a\/image:1\n/,
+    "names the image",
+  ],
+  [["cat", REF, "/etc"], 2, /→ list it: socikit ls registry\.test\/a\/image:1 \/etc\n/, "names the path"],
+  [["ls", REF, "--index", "latest"], 2, /"latest".*not a digest/, "an index that is no digest"],
+  [["ls", REF, "--index", `sha256:${"0".repeat(64)}`], 3, /0000/, "an index that is not there"],
+  [["ls", REF, "-p", "linux/amd64", "-p", "linux/arm64"], 2, /-p is given more than once/, "two platforms"],
+  [["cat", REF, "/etc/hostname", "--range", "5-2"], 2, /ends before it begins/, "a range backwards"],
+])("%j: exit %d with %s: %s", async ([args, code, error]) => {
+  const result = await run(args);
+  expect(result.stderr.text()).toMatch(error);
+  expect(result.code).toBe(code);
+});
+
+test("ls --index reads by the index named", async () => {
+  const repository = openRepository(REF, { transport });
+  const { digest } = await repository.resolve("1");
+  const indexes: string[] = [];
+  for await (const referrer of repository.referrers(digest)) indexes.push(referrer.digest);
+  const result = await run(["ls", REF, "--index", indexes[0]!]);
+  expect(result.stdout.text()).toBe("bin\netc\n");
+});
+
+test("a request that is sent again is told of, the registry that does not answer is named", async () => {
+  const busy = handlerTransport(async () => new Response(null, { status: 503, headers: { "retry-after": "0" } }));
+  const result = await run(["ls", REF], { openTransport: async () => busy });
+  expect(result.code).toBe(1);
+  expect(result.stderr.text()).toMatch(/trying again, 2 of 5\n/);
+  expect(result.stderr.text()).toMatch(/given up after 5 attempts/);
 });

@@ -71,6 +71,12 @@ test("serve on a port that is taken says which to take", async () => {
   const { url, stop } = await start();
   const io = testIo();
   expect(await main(["serve", "--listen", url.slice("http://".length)], io)).toBe(1);
+  expect(io.stderr.text()).toMatch(/^socikit: Cannot listen on 127\.0\.0\.1:\d+: address already in use\n/);
   expect(io.stderr.text()).toMatch(/→ .*--listen 127\.0\.0\.1:0/);
+  const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
+  const other = testIo();
+  expect(await main(["serve", directory, "--listen", url.slice("http://".length)], other)).toBe(1);
+  expect(other.stderr.text()).toMatch(/^socikit: Cannot listen/);
+  await rm(directory, { recursive: true });
   await stop();
 });

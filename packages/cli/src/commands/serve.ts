@@ -11,12 +11,14 @@ const DEFAULT_LISTEN = "127.0.0.1:5000";
 export const serve: CommandRun = async (invocation, io) => {
   const { host, port } = parseListen(invocation.text("listen") ?? DEFAULT_LISTEN);
   const directory = invocation.optionalArgument("DIR");
-  const store = directory === undefined ? createMemoryStore() : await openDirectory(directory, io);
+  const opened = directory === undefined ? undefined : await openDirectory(directory, io);
+  const store = opened?.store ?? createMemoryStore();
   const handler = createRegistryHandler(store);
   const logged = invocation.flag("quiet") ? handler : withLog(handler, io);
   const { serveRegistry } = await import("@socikit/registry/node");
   const server = await serveRegistry(logged, { host, port });
   try {
+    for (const line of opened?.lines ?? []) await io.stderr.write(`${printable(line)}\n`);
     await io.stdout.write(`${server.url}\n`);
     await io.stderr.write(
       directory === undefined
@@ -33,7 +35,11 @@ export const serve: CommandRun = async (invocation, io) => {
   return undefined;
 };
 
-async function openDirectory(directory: string, io: CliIo): Promise<Store> {
+/** The store of a directory, and what there is to say of it once it is served. */
+async function openDirectory(
+  directory: string,
+  io: CliIo,
+): Promise<{ readonly store: Store; readonly lines: readonly string[] }> {
   const kind = await io.files.kind(directory);
   if (kind !== "directory")
     throw new CliError(
@@ -42,13 +48,9 @@ async function openDirectory(directory: string, io: CliIo): Promise<Store> {
     );
   const { openLayoutStore } = await import("@socikit/registry/node");
   const store = await openLayoutStore(directory);
-  let none = true;
-  for await (const name of store.repositories({ signal: io.signal })) {
-    await io.stderr.write(`  ${printable(name)}\n`);
-    none = false;
-  }
-  if (none) await io.stderr.write(`No directory below ${printable(directory)} holds an oci-layout file yet\n`);
-  return store;
+  const lines: string[] = [];
+  for await (const name of store.repositories({ signal: io.signal })) lines.push(`  ${name}`);
+  return { store, lines: lines.length > 0 ? lines : [`No directory below ${directory} holds an oci-layout file yet`] };
 }
 
 /** Parses `HOST:PORT`, `:PORT`, `[::1]:PORT`. */

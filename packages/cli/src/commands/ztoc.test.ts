@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,3 +145,31 @@ test.for<readonly [args: readonly string[], code: number, error: RegExp, reason:
   expect(result).toEqual({ code, out: "", err: expect.stringMatching(error) });
   expect((await readdir(directory)).sort()).toEqual(["cut.tar.gz", "layer.tar.gz", "text", "zstd"]);
 });
+
+test("files that cannot be read are named in our words", async () => {
+  for (const args of [
+    ["ztoc", "info", tmpdir()],
+    ["ztoc", "build", tmpdir()],
+  ]) {
+    const io = testIo();
+    expect(await main(args, io)).toBe(2);
+    expect(io.stderr.text()).toMatch(/^socikit: Cannot read \S*tmp\S*: /);
+    expect(io.stderr.text()).not.toContain("EISDIR");
+  }
+});
+
+test.skipIf(process.platform === "win32")(
+  "ztoc build -o writes into a pipe that is there, and does not replace it",
+  async () => {
+    const pipe = join(directory, "pipe");
+    const layer = join(directory, "for-pipe.tar");
+    execFileSync("mkfifo", [pipe]);
+    await writeFile(layer, tarOf([{ name: "a", text: "a" }]));
+    const io = testIo();
+    const [bytes, code] = await Promise.all([readFile(pipe), main(["ztoc", "build", layer, "-o", pipe], io)]);
+    expect(code).toBe(0);
+    expect(`${digestOf(new Uint8Array(bytes))}\n`).toBe(io.stdout.text());
+    expect((await stat(pipe)).isFIFO()).toBe(true);
+    await rm(pipe);
+  },
+);

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
+import { realpath, stat, writeFile } from "node:fs/promises";
 import { isMissingFile, readRegularFile, replaceFile } from "@socikit/oci/node";
 import type { CliFiles } from "../io.ts";
 
@@ -11,14 +11,38 @@ export function nodeFiles(): CliFiles {
 const CHUNK = 256 * 1024;
 
 function stream(path: string): AsyncIterable<Uint8Array> {
-  return createReadStream(path, { highWaterMark: CHUNK });
+  return located(path, createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Uint8Array>);
+}
+
+async function* located(path: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw withPath(error, path);
+  }
+}
+
+/** The host's error, with the path that was asked for: a read has none, and a write that of a temporary file. */
+function withPath(error: unknown, path: string): unknown {
+  return error instanceof Error ? Object.assign(error, { path }) : error;
 }
 
 async function replace(path: string, bytes: Uint8Array): Promise<void> {
   // Renaming over a symbolic link would leave the file that it names as it was.
   const target = await realpath(path).catch(() => path);
   const before = await stat(target).catch(() => undefined);
-  await replaceFile(target, bytes, before === undefined ? {} : { mode: before.mode & 0o7777 });
+  if (before !== undefined && !before.isFile() && !before.isDirectory()) {
+    // A device or a pipe, such as /dev/null, takes the bytes; a file renamed over it would be in its place for everybody.
+    await writeFile(target, bytes).catch((error: unknown) => {
+      throw withPath(error, path);
+    });
+    return;
+  }
+  await replaceFile(target, bytes, before === undefined ? {} : { mode: before.mode & 0o7777 }).catch(
+    (error: unknown) => {
+      throw withPath(error, path);
+    },
+  );
 }
 
 async function kind(path: string): Promise<"file" | "directory" | "other" | undefined> {
