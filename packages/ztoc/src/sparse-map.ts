@@ -12,7 +12,7 @@ export const MAX_SPECIAL_SIZE: number = 2 ** 20;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /** Which of GNU's PAX forms an entry is written in, if it is sparse at all: the map in a record, or before the data. */
-export function sparseForm(records: PaxRecords): "record" | "data" | undefined {
+export function sparseForm(records: ReadonlyMap<ByteString, ByteString>): "record" | "data" | undefined {
   const get = (key: string): string => records.get(key as ByteString) ?? "";
   const version = `${get("GNU.sparse.major")}/${get("GNU.sparse.minor")}`;
   switch (version) {
