@@ -8,18 +8,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  coloursFor,
-  createProgress,
-  EXIT_CODES,
-  formatBytes,
-  main,
-  nodeIo,
-  printable,
-  wantsColours,
-} from "@socikit/cli";
+import { coloursFor, createProgress, EXIT_CODES, formatBytes, main, nodeIo, wantsColours } from "@socikit/cli";
 import { openImage } from "@socikit/lazy-reader";
-import { copyImage, decodeManifest, formatReference, isImageIndex, selectPlatform, toDisplay } from "@socikit/oci";
+import {
+  copyImage,
+  decodeManifest,
+  formatReference,
+  isImageIndex,
+  printable,
+  selectPlatform,
+  toDisplay,
+} from "@socikit/oci";
 import { createMemoryStore, openRepository } from "@socikit/registry";
 import { dockerCredentials, nodeTransport, serveRegistry } from "@socikit/registry/node";
 import { createRegistryHandler } from "@socikit/registry/server";

@@ -2,6 +2,7 @@ import { checkRange, checkStart } from "./check-span.ts";
 import { type Core, DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
 import { InflateError } from "./errors.ts";
+import { eventLoopTurn } from "./event-loop-turn.ts";
 
 /** Where decoding can begin: at a block of a compressed stream, or at a symbol inside one. */
 export interface Start {
@@ -95,7 +96,7 @@ async function* decodeSpan(
       }
       if (produced >= turnEnd && produced < want.end) {
         turnEnd = produced + TURN;
-        await new Promise<void>((resolve) => setTimeout(resolve));
+        await eventLoopTurn();
       }
       signal?.throwIfAborted();
     }

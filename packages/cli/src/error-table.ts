@@ -289,7 +289,10 @@ function particularRow(error: unknown, code: string | undefined, { command }: Hi
   if (code === "ERR_REGISTRY_NETWORK" && (error as { readonly status?: unknown }).status !== undefined)
     return { exit: failed, hint: "the connection broke: try again, {line}" };
   if (code === "ERR_ZTOC_TOO_LARGE" && (command === "create" || command === "ztoc build"))
-    return { exit: failed, hint: "each checkpoint takes 32 KiB: choose a larger span size, such as --span-size 64MiB" };
+    return {
+      exit: failed,
+      hint: "where it is checkpoints, of 32 KiB each, choose a larger span size, such as --span-size 64MiB",
+    };
   return undefined;
 }
 

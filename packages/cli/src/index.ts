@@ -24,4 +24,3 @@ export { Invocation } from "./invocation.ts";
 export { createProgress, type Progress, type ProgressOptions } from "./progress.ts";
 export { coloursFor, wantsColours, type Colours } from "./colours.ts";
 export { formatBytes, formatDuration } from "./format-quantity.ts";
-export { printable } from "@socikit/oci";

@@ -34,6 +34,8 @@ export async function withImage(
         hint: "--index sha256:... as socikit create prints it",
       },
     );
+  const reference = formatLocation(location);
+  let lacksIndex = false;
   const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
   const progress = createProgress({
     stream: io.stderr,
@@ -54,8 +56,18 @@ export async function withImage(
       ...(request === undefined ? {} : { platform: request }),
       ...(indexDigest === undefined ? {} : { indexDigest }),
       onEvent: (event) => {
+        if (event.type === "index-rejected")
+          progress.note(`SOCI index ${event.index} is passed over: ${event.message}`);
+        if (event.type === "discovery" && event.outcome === "rejected")
+          progress.note(`A referrer is passed over: ${event.message}`);
+        if (event.type === "index-missing") lacksIndex = true;
         // Layers without a zTOC are small, most of them: only what takes a while is worth a row.
         if (event.type === "layer-progress" && event.bytes >= SHOWN_FROM) {
+          if (lacksIndex)
+            progress.note(
+              `${reference} has no SOCI index: layers are fetched whole; socikit create ${reference} makes one`,
+            );
+          lacksIndex = false;
           progress.begin(event.layer, `fetching ${event.layer.slice(0, 19)}`);
           progress.advance(event.layer, event.bytes);
         }
@@ -77,9 +89,7 @@ export async function withImage(
     }
   } catch (error) {
     // Registries name what they were asked for; what reads bytes knows neither the image nor where it is.
-    throw (error as { readonly name?: unknown }).name === "RegistryError"
-      ? error
-      : locatedError(error, formatLocation(location));
+    throw (error as { readonly name?: unknown }).name === "RegistryError" ? error : locatedError(error, reference);
   } finally {
     progress.close();
     await opener.close();

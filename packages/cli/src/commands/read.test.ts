@@ -1,3 +1,4 @@
+import { decodeManifest, OCI_MANIFEST, type ImageManifest } from "@socikit/oci";
 import { createMemoryStore, handlerTransport, openRepository, type Transport } from "@socikit/registry";
 import { createRegistryHandler } from "@socikit/registry/server";
 import { beforeAll, expect, test } from "vitest";
@@ -184,6 +185,35 @@ test("ls --index reads by the index named", async () => {
   for await (const referrer of repository.referrers(digest)) indexes.push(referrer.digest);
   const result = await run(["ls", REF, "--index", indexes[0]!]);
   expect(result.stdout.text()).toBe("bin\netc\n");
+});
+
+test("reading that is not lazy is told of: no index, or one that is of no use", async () => {
+  const store = createMemoryStore();
+  const repository = store.repository("a/image");
+  const subject = await pushImage(repository, { layers: [[{ name: "big", text: noise(2_000_000) }]] });
+  await repository.tag("1", subject);
+  const registry = handlerTransport(createRegistryHandler(store));
+  const own = { openTransport: async () => registry };
+  const bare = await run(["ls", REF], own);
+  expect(bare).toMatchObject({ code: 0 });
+  expect(bare.stdout.text()).toBe("big\n");
+  expect(bare.stderr.text()).toMatch(/registry\.test\/a\/image:1 has no SOCI index.*socikit create registry\.test/s);
+
+  // Its zTOC is not there. The index that is made next stands behind it.
+  const { layers } = decodeManifest((await repository.fetchManifest(subject)).bytes) as ImageManifest;
+  const missing = { mediaType: "application/octet-stream", digest: `sha256:${"0".repeat(64)}`, size: 5 };
+  const broken = {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: { ...missing, mediaType: "application/vnd.amazon.soci.index.v1+json" },
+    layers: [{ ...missing, annotations: { "com.amazon.soci.image-layer-digest": layers[0]!.digest } }],
+    subject,
+  };
+  await repository.pushManifest(new TextEncoder().encode(JSON.stringify(broken)), OCI_MANIFEST);
+  expect(await run(["create", REF, "--min-layer-size", "0"], own)).toMatchObject({ code: 0 });
+  const passed = await run(["ls", REF], own);
+  expect(passed).toMatchObject({ code: 0 });
+  expect(passed.stderr.text()).toMatch(/SOCI index sha256:\w+ is passed over: .+/);
 });
 
 test("a request that is sent again is told of, the registry that does not answer is named", async () => {
