@@ -7,5 +7,7 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "wasm/src/**/*.test.ts", "scripts/**/*.test.ts"],
     testTimeout: 60_000,
+    // vitest leaves one processor idle, which is half of a small machine: 98 s instead of 170 on two busy ones.
+    maxWorkers: "100%",
   },
 });
