@@ -19,6 +19,11 @@ export interface BlobSource {
    * @throws {OciError} `ERR_OCI_SHORT_READ` if the medium ends early.
    */
   read(offset: number, length: number, options?: ReadOptions): Promise<Uint8Array>;
+  /**
+   * Fills `target` with the bytes from `offset` on, as `read` reads them: for who reads much and keeps its buffers. Left out
+   * where it would be `read` and a copy.
+   */
+  readInto?(target: Uint8Array, offset: number, options?: ReadOptions): Promise<void>;
   /** The same range as it arrives. Left out where the host cannot. */
   stream?(offset: number, length: number, options?: ReadOptions): ReadableStream<Uint8Array>;
   /** Lets go of what the source holds open. */
@@ -50,6 +55,11 @@ export function bytesSource(bytes: Uint8Array): BlobSource {
       options?.signal?.throwIfAborted();
       checkBlobRange(bytes.length, offset, length);
       return bytes.slice(offset, offset + length);
+    },
+    async readInto(target, offset, options) {
+      options?.signal?.throwIfAborted();
+      checkBlobRange(bytes.length, offset, target.length);
+      target.set(bytes.subarray(offset, offset + target.length));
     },
   };
 }

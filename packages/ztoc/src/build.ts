@@ -6,6 +6,7 @@
  */
 export { BUILD_WARNING_CODES, type BuildWarning, type BuildWarningCode } from "./build-warning.ts";
 export { buildZtoc, type BuildOptions } from "./build-ztoc.ts";
+export type { LayerInput } from "./layer-input.ts";
 export { LayerScan, type LayerConsumer, type LayerScanOptions } from "./layer-scan.ts";
 export {
   DEFAULT_BUILD_TOOL_IDENTIFIER,

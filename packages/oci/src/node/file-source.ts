@@ -14,8 +14,8 @@ export async function openFileSource(path: string): Promise<BlobSource> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
-    const read = async (offset: number, length: number): Promise<Uint8Array> => {
-      const bytes = new Uint8Array(length);
+    const fill = async (bytes: Uint8Array, offset: number): Promise<void> => {
+      const { length } = bytes;
       let filled = 0;
       while (filled < length) {
         const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
@@ -26,6 +26,10 @@ export async function openFileSource(path: string): Promise<BlobSource> {
           );
         filled += bytesRead;
       }
+    };
+    const read = async (offset: number, length: number): Promise<Uint8Array> => {
+      const bytes = new Uint8Array(length);
+      await fill(bytes, offset);
       return bytes;
     };
     return {
@@ -34,6 +38,11 @@ export async function openFileSource(path: string): Promise<BlobSource> {
         options?.signal?.throwIfAborted();
         checkBlobRange(size, offset, length);
         return read(offset, length);
+      },
+      async readInto(target, offset, options) {
+        options?.signal?.throwIfAborted();
+        checkBlobRange(size, offset, target.length);
+        await fill(target, offset);
       },
       stream(offset, length, options) {
         checkBlobRange(size, offset, length);

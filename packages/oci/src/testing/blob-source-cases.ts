@@ -39,6 +39,20 @@ export const BLOB_SOURCE_CASES: readonly (readonly [string, (source: BlobSource)
     },
   ],
   [
+    "fills a buffer of the caller's with what it would read",
+    async (source) => {
+      if (source.readInto === undefined) return;
+      const buffer = new Uint8Array(400).fill(0xee);
+      await source.readInto(buffer.subarray(50, 350), 17);
+      sameBytes(buffer.subarray(50, 350), BLOB.subarray(17, 317));
+      sameBytes(buffer.subarray(350), new Uint8Array(50).fill(0xee));
+      for (const offset of [701, -1, 0.5, Number.NaN])
+        same((await errorOf(async () => source.readInto?.(buffer.subarray(0, 300), offset))).constructor, RangeError);
+      const reason = new Error("enough");
+      same(await errorOf(async () => source.readInto?.(buffer, 0, { signal: AbortSignal.abort(reason) })), reason);
+    },
+  ],
+  [
     "streams the range that it would read",
     async (source) => {
       if (source.stream === undefined) return;
