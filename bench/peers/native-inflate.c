@@ -1,11 +1,13 @@
 /*
- * Native peers of bench/inflate.mjs: MB/s of output of zlib, and of libdeflate where it is there.
+ * Native peers of the benchmarks: zlib, and libdeflate where it is there.
  *
  *   cc -O2 [-DHAVE_LIBDEFLATE] native-inflate.c -o native-inflate -lz [-ldeflate]
- *   native-inflate FILE.gz SIZE HEADER ROUNDS
+ *   native-inflate FILE.gz SIZE HEADER wall|cpu
  *
- * FILE.gz is one member, HEADER bytes of header, SIZE bytes of output. Prints "name milliseconds" for each round, by
- * processor time. zlib writes to 256 KiB again and again, as a stream does; libdeflate needs the whole output at once.
+ * FILE.gz is one member, HEADER bytes of header, SIZE bytes of output. Prints the libraries and their versions in one
+ * line. For each line of stdin, "raw/zlib", "gzip/zlib", "raw/libdeflate" or "gzip/libdeflate", it decodes once and
+ * prints the milliseconds, or "failed" when it does not get SIZE bytes. zlib writes to 256 KiB again and again, as a
+ * stream does; libdeflate needs the whole output at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +17,6 @@
 #ifdef HAVE_LIBDEFLATE
 #include <libdeflate.h>
 #endif
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
-}
 
 static unsigned char *input;
 static size_t input_size, output_size, header_size;
@@ -49,11 +45,13 @@ static size_t zlib_gzip(void) { return zlib_inflate(31, 0); }
 #ifdef HAVE_LIBDEFLATE
 static struct libdeflate_decompressor *decompressor;
 static unsigned char *output;
+
 static size_t libdeflate_raw(void) {
   size_t used, produced = 0;
   libdeflate_deflate_decompress_ex(decompressor, input + header_size, input_size - header_size, output, output_size, &used, &produced);
   return produced;
 }
+
 static size_t libdeflate_gzip(void) {
   size_t used, produced = 0;
   libdeflate_gzip_decompress_ex(decompressor, input, input_size, output, output_size, &used, &produced);
@@ -61,38 +59,66 @@ static size_t libdeflate_gzip(void) {
 }
 #endif
 
-static const struct { const char *name; size_t (*run)(void); } peers[] = {
-  {"native zlib raw", zlib_raw},
-  {"native zlib gzip", zlib_gzip},
+static const struct {
+  const char *name;
+  size_t (*run)(void);
+} peers[] = {
+  {"raw/zlib", zlib_raw},
+  {"gzip/zlib", zlib_gzip},
 #ifdef HAVE_LIBDEFLATE
-  {"native libdeflate raw", libdeflate_raw},
-  {"native libdeflate gzip", libdeflate_gzip},
+  {"raw/libdeflate", libdeflate_raw},
+  {"gzip/libdeflate", libdeflate_gzip},
 #endif
 };
 
-int main(int count, char **arguments) {
-  if (count != 5) return 2;
-  FILE *file = fopen(arguments[1], "rb");
-  if (!file) return 2;
+static clockid_t chosen_clock;
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(chosen_clock, &time);
+  return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
+static int read_input(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) return 0;
   fseek(file, 0, SEEK_END);
   input_size = (size_t)ftell(file);
   rewind(file);
   input = malloc(input_size);
-  if (!input || fread(input, 1, input_size, file) != input_size) return 2;
+  int is_read = input && fread(input, 1, input_size, file) == input_size;
   fclose(file);
+  return is_read;
+}
+
+int main(int count, char **arguments) {
+  if (count != 5 || !read_input(arguments[1])) return 2;
   output_size = strtoull(arguments[2], 0, 10);
   header_size = strtoull(arguments[3], 0, 10);
-  int rounds = atoi(arguments[4]);
+  chosen_clock = strcmp(arguments[4], "cpu") == 0 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
 #ifdef HAVE_LIBDEFLATE
   decompressor = libdeflate_alloc_decompressor();
   output = malloc(output_size + 1);
+  if (!decompressor || !output) return 2;
+  printf("zlib %s, libdeflate %s\n", zlibVersion(), LIBDEFLATE_VERSION_STRING);
+#else
+  printf("zlib %s\n", zlibVersion());
 #endif
-  for (int round = 0; round <= rounds; round++) {
+  fflush(stdout);
+  char line[64];
+  while (fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = 0;
+    size_t produced = 0;
+    double time = 0;
     for (size_t peer = 0; peer < sizeof peers / sizeof *peers; peer++) {
+      if (strcmp(peers[peer].name, line) != 0) continue;
       double start = now();
-      if (peers[peer].run() != output_size) return 1;
-      if (round > 0) printf("%s\t%.3f\n", peers[peer].name, now() - start);
+      produced = peers[peer].run();
+      time = now() - start;
     }
+    if (produced == output_size) printf("%.3f\n", time);
+    else printf("failed\n");
+    fflush(stdout);
   }
   return 0;
 }

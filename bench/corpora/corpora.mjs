@@ -3,7 +3,7 @@
  * made once and kept, in $SOCIKIT_BENCH_CACHE, else ~/.cache/socikit-bench: `debian.tar`, `debian.gzip-6.tar.gz`, ...,
  * and `corpora.json`, which says what each of them is made of.
  *
- *   node bench/corpora.mjs [NAME...]   makes them, and lists them
+ *   node bench/corpora/corpora.mjs [NAME...]   makes them, and lists them
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";

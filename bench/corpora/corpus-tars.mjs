@@ -15,7 +15,7 @@ import { gzipSync } from "node:zlib";
 import { firstEntries, tarEnd, tarEntry } from "./tar-archive.mjs";
 
 const MB = 1e6;
-const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
+const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const NODE_MODULES = join(REPOSITORY, "node_modules");
 /** What images of Debian's slim flavour leave out. */
 const LEFT_OUT = ["doc", "info", "locale", "man"];
