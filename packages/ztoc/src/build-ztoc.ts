@@ -1,7 +1,8 @@
 import { loadInflate, type Inflate } from "@socikit/inflate";
 import { openLayerInput, twoBuffers, type LayerInput } from "./layer-input.ts";
 import { LayerScan, type LayerConsumer } from "./layer-scan.ts";
-import { ZtocBuilder, type ZtocBuild, type ZtocBuilderOptions } from "./ztoc-builder.ts";
+import type { ZtocBuild } from "./ztoc-build.ts";
+import { ZtocBuilder, type ZtocBuilderOptions } from "./ztoc-builder.ts";
 
 /** Options for {@linkcode buildZtoc}. */
 export interface BuildOptions extends ZtocBuilderOptions {

@@ -12,6 +12,6 @@ export {
   DEFAULT_BUILD_TOOL_IDENTIFIER,
   DEFAULT_SPAN_SIZE,
   ZtocBuilder,
-  type ZtocBuild,
   type ZtocBuilderOptions,
 } from "./ztoc-builder.ts";
+export type { ZtocBuild } from "./ztoc-build.ts";

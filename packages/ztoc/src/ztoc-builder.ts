@@ -2,7 +2,7 @@ import type { BlockBoundary, MemberStart } from "@socikit/inflate";
 import { digestOf, toDisplay, type Digest } from "@socikit/oci";
 import type { BuildWarning, BuildWarningCode } from "./build-warning.ts";
 import { CheckpointLog } from "./checkpoint-log.ts";
-import { MAX_ZTOC_SIZE, readZtoc } from "./decode.ts";
+import { MAX_ZTOC_SIZE } from "./decode.ts";
 import { writeZtoc } from "./encode.ts";
 import { EntryLog } from "./entry-log.ts";
 import { ZtocError } from "./errors.ts";
@@ -14,7 +14,8 @@ import type { Int64 } from "./tar-number.ts";
 import { TarParser, type TarEntry } from "./tar-parser.ts";
 import { encodeTarZinfo } from "./tar-zinfo.ts";
 import { needsXattrs } from "./xattrs.ts";
-import type { CompressionAlgorithm, Ztoc } from "./ztoc.ts";
+import { ztocBuild, type ZtocBuild } from "./ztoc-build.ts";
+import type { CompressionAlgorithm } from "./ztoc.ts";
 
 /** Span size that the reference uses, in uncompressed bytes. */
 export const DEFAULT_SPAN_SIZE: number = 4 * 2 ** 20;
@@ -34,20 +35,6 @@ export interface ZtocBuilderOptions {
   readonly buildToolIdentifier?: string | undefined;
   /** Bytes at which a zTOC is given up, while it is built. The reference's builder stops there too. @default {1_073_741_824} */
   readonly maxZtocBytes?: number | undefined;
-}
-
-/** A zTOC that was built. */
-export interface ZtocBuild {
-  /** The zTOC, over `bytes`. */
-  readonly ztoc: Ztoc;
-  /** The zTOC as it is stored: byte for byte what the reference writes for this layer. */
-  readonly bytes: Uint8Array;
-  /** Digest of `bytes`. */
-  readonly digest: Digest;
-  /** What the reference writes all the same, and what will not work. */
-  readonly warnings: readonly BuildWarning[];
-  /** Whether mounts of the layer have to look for extended attributes: an entry has some, or marks an opaque directory. */
-  readonly needsXattrs: boolean;
 }
 
 /**
@@ -183,13 +170,12 @@ export class ZtocBuilder implements LayerConsumer {
       },
       this.#entries.encodedSizeBound,
     );
-    return {
-      ztoc: readZtoc(bytes, false),
+    return ztocBuild({
       bytes,
       digest: digestOf(bytes),
       warnings: this.#warnings,
       needsXattrs: this.#needsXattrs,
-    };
+    });
   }
 
   /** Checkpoints are written to their place at once: they are most of a zTOC. */
