@@ -23,12 +23,12 @@
  */
 import { BAD_DISTANCE, BAD_SYMBOL, NEED_INPUT, NEED_OUTPUT, TRUNCATED, DONE, WINDOW_SIZE } from "./constants";
 import {
-  DISTANCE_TABLE, DISTANCE_TABLE_BITS, DISTANCE_VALUES, LITLEN_TABLE, LITLEN_TABLE_BITS, PATTERNS, PATTERN_STEPS,
-  REACHES, REACHES_END,
+  DISTANCE_TABLE, DISTANCE_TABLE_BITS, DISTANCE_VALUES, HISTORY, LITLEN_TABLE, LITLEN_TABLE_BITS, PATTERNS, PATTERN_STEPS,
+  REACHES,
 } from "./memory";
 import { Bits, RETAINED, giveBack, isPast, refill } from "./bits";
 import { Output } from "./output";
-import { Watch, lookAtReaches, reach } from "./watch";
+import { CROSSED, ONE_MATCH, Watch, cross, reach } from "./watch";
 import {
   BASE_MASK, DISTANCE_SUBTABLE_MASK, ENDS_BLOCK, EXCEPTIONAL, EXTRA_MASK_AT, LITERAL, LITLEN_SUBTABLE_MASK, NO_MEANING,
   SHIFT_AT, SUBTABLE_MASK_AT, VALUE_AT,
@@ -58,17 +58,22 @@ export function initializeSymbols(): void {
 
 /** Answers DONE at the end of the block, NEED_INPUT near the end of the input, NEED_OUTPUT, BAD_SYMBOL or BAD_DISTANCE. */
 export function decodeSymbols(inputEnd: usize, outputEnd: usize): i32 {
-  // Also where what is watched is out of reach: no match is below `low` then.
-  if (Output.low == Output.floor || Output.next - Output.low > (WINDOW_SIZE as usize)) return decodeUnwatched(inputEnd, outputEnd);
-  while (true) {
-    const status = decodeWatched(inputEnd, outputEnd);
-    if (Watch.reaches == REACHES) return status;
-    const last = Watch.reaches - 12;
-    if (!lookAtReaches()) return BAD_DISTANCE;
-    // The last one is all right: there was no room to note another.
-    if (status != BAD_DISTANCE) return status;
-    copyMatch(load<u32>(last, 4) - load<u32>(last), load<u32>(last, 8));
+  if (Output.low == Output.floor && Watch.latest == HISTORY) return decodeUnwatched(inputEnd, outputEnd);
+  // From here on what is watched is out of reach.
+  const watchEnd = max(Output.low, Watch.latest) + (WINDOW_SIZE as usize);
+  while (Output.next < watchEnd) {
+    const status = decodeWatched(inputEnd, min(outputEnd, watchEnd));
+    if (status == BAD_DISTANCE) {
+      // Not bad, unless it is below `floor`: the loop was left for it to be looked at.
+      const from: u32 = load<u32>(REACHES);
+      const length: u32 = load<u32>(REACHES, 4);
+      if (!reach(from, Output.next, length)) return BAD_DISTANCE;
+      copyMatch((Output.next as u32) - from, length);
+    } else if (status != NEED_OUTPUT || Output.next >= outputEnd) {
+      return status;
+    }
   }
+  return decodeUnwatched(inputEnd, outputEnd);
 }
 
 function decodeUnwatched(inputEnd: usize, outputEnd: usize): i32 {
@@ -80,12 +85,13 @@ function decodeWatched(inputEnd: usize, outputEnd: usize): i32 {
 }
 
 /**
- * Compiled twice: what is needed to watch matches costs 7 %, though it is never executed where none is watched, as V8's
- * registers run out.
+ * Compiled twice: what is needed to watch matches costs 7 %, though it is never executed where none is watched, as
+ * V8's registers run out.
  */
 @inline
 function decodeFast(inputEnd: usize, outputEnd: usize, isWatched: bool): i32 {
   const low = Output.low;
+  const latest = Watch.latest;
   const safeEnd = inputEnd - MARGIN;
   let buffer = Bits.buffer;
   let count = Bits.count;
@@ -165,15 +171,18 @@ function decodeFast(inputEnd: usize, outputEnd: usize, isWatched: bool): i32 {
       buffer >>= distanceEntry; count -= distanceEntry;
       let from = out - distance;
       let to = out;
+      if (isWatched) {
+        // All ones where it crosses the latest boundary (`cross`, without the branch).
+        const crosses = (((from as i32) - (latest as i32)) >> 31) as u32;
+        store<u32>(CROSSED, load<u32>(CROSSED) + ((ONE_MATCH + length) & crosses));
+      }
       if (from < low) {
-        if (!isWatched) { result = BAD_DISTANCE; break; }
-        // Noted, to be looked at later: to leave the loop and come back takes as long as some matches.
-        const reaches = Watch.reaches;
-        store<u32>(reaches, from);
-        store<u32>(reaches, to, 4);
-        store<u32>(reaches, length, 8);
-        Watch.reaches = reaches + 12;
-        if (from < Output.floor || reaches >= REACHES_END) { result = BAD_DISTANCE; break; }
+        if (isWatched) {
+          store<u32>(REACHES, from);
+          store<u32>(REACHES, length, 4);
+        }
+        result = BAD_DISTANCE;
+        break;
       }
       out += length;
 
@@ -251,7 +260,9 @@ export function decodeLastSymbols(inputEnd: usize, outputEnd: usize): i32 {
     shift(entry);
     if (isPast(inputEnd)) return TRUNCATED;
     if (entry & EXCEPTIONAL) return BAD_SYMBOL;
-    if (Output.next - distance < low && !reach(Output.next - distance, Output.next, length)) return BAD_DISTANCE;
+    const from = Output.next - distance;
+    if (from < low && !reach(from, Output.next, length)) return BAD_DISTANCE;
+    cross(from, length);
     copyMatch(distance, length);
     giveBack();
   }

@@ -188,8 +188,7 @@ describe("crossing()", () => {
         const over = matches.filter(
           ({ at, distance }) => at >= boundary.uncompressed && at - distance < boundary.uncompressed,
         );
-        const sources = over.reduce((sum, { distance, length }) => sum + Math.min(distance, length), 0);
-        return { ...boundary, matches: over.length, bytes: sources };
+        return { ...boundary, matches: over.length, bytes: over.reduce((sum, { length }) => sum + length, 0) };
       });
       for (const [own, chunkSize] of [
         [inflate, bytes.length],
