@@ -9,7 +9,7 @@
  */
 export const PACKAGES = {
   "@socikit/oci": { folder: "packages/oci", entries: { ".": [], "./node": [] } },
-  "@socikit/inflate": { folder: "wasm", entries: { ".": [], "./fflate": [] } },
+  "@socikit/inflate": { folder: "wasm", entries: { ".": [], "./fflate": [], "./worker-thread": [] } },
   "@socikit/finch-config": { folder: "packages/finch-config", entries: { ".": [] } },
   "@socikit/registry": {
     folder: "packages/registry",

@@ -1,9 +1,8 @@
 import { checkRange, checkStart } from "./check-span.ts";
-import { type DecoderThread, openDecoderThread } from "./decoder-thread.ts";
 import { InflateError } from "./errors.ts";
-import { nodeBuiltin } from "./node-builtin.ts";
 import type { SpanDecoder, Start } from "./span-decoder.ts";
-import { CHUNKS_AHEAD, type FromWorker } from "./worker-messages.ts";
+import { CHUNKS_AHEAD, type FromWorker, type ToWorker } from "./worker-messages.ts";
+import { openWorkerThread, processorCount, type WorkerFile, type WorkerThread, workerUrl } from "./worker-thread.ts";
 
 /** Options for {@linkcode createDecoderPool}. */
 export interface DecoderPoolOptions {
@@ -37,14 +36,19 @@ export interface DecoderPool extends SpanDecoder {
  * @throws {RangeError} for a size that is no positive integer.
  */
 export function createDecoderPool(options: DecoderPoolOptions = {}): DecoderPool {
-  const size = options.size ?? Math.min(4, processors());
+  const size = options.size ?? Math.min(4, processorCount());
   if (!Number.isInteger(size) || size < 1) throw new RangeError(`Cannot open a pool of ${size} workers`);
   return new WorkerPool(size, options);
 }
 
-function processors(): number {
-  const os = nodeBuiltin("node:os") as { availableParallelism?(): number } | undefined;
-  return os?.availableParallelism?.() ?? (globalThis as { navigator?: Navigator }).navigator?.hardwareConcurrency ?? 2;
+function workerFile(given: URL | undefined): WorkerFile {
+  return {
+    url: given ?? workerUrl(import.meta.url, "decoder-pool", "decoder-worker"),
+    openWeb: () =>
+      given === undefined
+        ? new Worker(new URL("./decoder-worker.js", import.meta.url), { type: "module" })
+        : new Worker(given, { type: "module" }),
+  };
 }
 
 /** Chunks that are taken before the worker is told: half of what it may send ahead, so that it need not wait. */
@@ -89,7 +93,7 @@ class Job {
 
 /** One worker, and what it has to do. */
 interface PoolWorker {
-  readonly thread: DecoderThread;
+  readonly thread: WorkerThread<ToWorker>;
   readonly jobs: Map<number, Job>;
 }
 
@@ -208,7 +212,7 @@ class WorkerPool implements DecoderPool {
 
   #open(): PoolWorker {
     const jobs = new Map<number, Job>();
-    const thread = openDecoderThread(this.#options.worker, {
+    const thread = openWorkerThread<ToWorker, FromWorker>(workerFile(this.#options.worker), {
       message: (message) => {
         const job = jobs.get(message.job);
         if (job !== undefined) this.#receive(job, message);

@@ -4,14 +4,9 @@
  */
 import { chooseDecoder } from "./choose-decoder.ts";
 import { InflateError } from "./errors.ts";
-import { nodeBuiltin } from "./node-builtin.ts";
 import type { SpanDecoder } from "./span-decoder.ts";
 import { CHUNKS_AHEAD, type FromWorker, type ToWorker } from "./worker-messages.ts";
-
-/** What both kinds of workers' ports have. */
-interface Port {
-  postMessage(message: FromWorker, transfer: readonly ArrayBufferLike[]): void;
-}
+import { runAsWorker } from "./worker-thread.ts";
 
 class Job {
   readonly message: Extract<ToWorker, { kind: "decode" }>;
@@ -27,14 +22,14 @@ class Job {
 }
 
 class DecoderWorker {
-  readonly #port: Port;
+  readonly #post: (message: FromWorker, transfer: readonly ArrayBufferLike[]) => void;
   readonly #jobs = new Map<number, Job>();
   #decoder: Promise<SpanDecoder> | undefined;
   /** Settles when the span that is being decoded is done, or waits. */
   #busy: Promise<void> = Promise.resolve();
 
-  constructor(port: Port) {
-    this.#port = port;
+  constructor(post: (message: FromWorker, transfer: readonly ArrayBufferLike[]) => void) {
+    this.#post = post;
   }
 
   receive(message: ToWorker): void {
@@ -66,7 +61,7 @@ class DecoderWorker {
       if (job.isCancelled) return;
       for await (const bytes of decoder.decode(start, compressed, want)) {
         if (job.isCancelled) break;
-        this.#port.postMessage({ kind: "chunk", job: id, bytes }, [bytes.buffer]);
+        this.#post({ kind: "chunk", job: id, bytes }, [bytes.buffer]);
         job.credit--;
         while (job.credit === 0 && !job.isCancelled) {
           leave();
@@ -76,10 +71,10 @@ class DecoderWorker {
           leave = await this.#enter();
         }
       }
-      this.#port.postMessage({ kind: "end", job: id }, []);
+      this.#post({ kind: "end", job: id }, []);
     } catch (error) {
       const isOwn = error instanceof InflateError;
-      this.#port.postMessage(
+      this.#post(
         {
           kind: "error",
           job: id,
@@ -107,15 +102,7 @@ class DecoderWorker {
   }
 }
 
-const threads = nodeBuiltin("node:worker_threads") as
-  | { readonly parentPort?: (Port & { on(event: "message", listener: (data: ToWorker) => void): void }) | null }
-  | undefined;
-const parentPort = threads?.parentPort ?? undefined;
-if (parentPort !== undefined) {
-  const worker = new DecoderWorker(parentPort);
-  parentPort.on("message", (data) => worker.receive(data));
-} else if ("WorkerGlobalScope" in globalThis) {
-  const scope = globalThis as unknown as Port & EventTarget;
-  const worker = new DecoderWorker(scope);
-  scope.addEventListener("message", (event) => worker.receive((event as MessageEvent<ToWorker>).data));
-}
+runAsWorker<ToWorker, FromWorker>((post) => {
+  const worker = new DecoderWorker(post);
+  return (message) => worker.receive(message);
+});
