@@ -1,62 +1,123 @@
-// Decoding spans by a pool of one worker and of two, and on the calling thread. On the built packages:
-//   node bench/decoder-pool.mjs FILE.gz...     default: the layers in ../shared/golden/layers
-// Rounds are interleaved; each number is the median, in MB of output a second (1 MB = 10^6 bytes). It says little on a
-// machine that is not idle: the load is printed with it.
-import { readdirSync, readFileSync } from "node:fs";
-import { availableParallelism, loadavg } from "node:os";
+/**
+ * Decoding spans by a pool of one worker and of two, and on the calling thread; and what this machine gives two processes
+ * of native libdeflate at once, over one: no pool can do better than its processors do. On the built packages:
+ *
+ *   node bench/decoder-pool.mjs [--rounds N] [--markdown FILE] [FILE.gz...]
+ *
+ * Without files: a Debian root file system and node_modules by gzip -6 (bench/corpora). Rounds are interleaved; numbers are
+ * medians, in MB of output a second (1 MB = 10^6 bytes), ratios medians of the ratios round by round, with their quartiles.
+ * It says little on a machine that is not idle: the load is printed with it. Native processes need a C compiler, zlib1g-dev
+ * and libdeflate-dev.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
 import { createDecoderPool, loadInflate } from "../wasm/dist/index.js";
+import { prepareCorpora } from "./corpora/corpora.mjs";
+import { headerLength } from "./inflate/contenders.mjs";
+import { startClock } from "./measure/clock.mjs";
+import { interleave } from "./measure/interleave.mjs";
+import { describeMachine } from "./measure/machine.mjs";
+import { markdownTable, writeMarkdownSection } from "./measure/markdown-section.mjs";
+import { median, ratios, summary } from "./measure/statistics.mjs";
+import { compileNative, NativeInflate } from "./peers/native-inflate.mjs";
 
-const ROUNDS = Number(process.env.ROUNDS ?? 11);
-const LAYERS = new URL("../../shared/golden/layers/", import.meta.url).pathname;
 const MIB = 1024 * 1024;
+/** Two workers to one, at spans of 4 MiB. */
+const GOAL = 1.8;
 
-const files = process.argv.slice(2);
-if (files.length === 0) {
-  files.push(
-    ...readdirSync(LAYERS)
-      .filter((name) => name.endsWith(".gz"))
-      .map((name) => join(LAYERS, name)),
-  );
-}
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: process.env.ROUNDS ?? "11" },
+    markdown: { type: "string" },
+  },
+});
+const rounds = Number(values.rounds);
+const files = positionals.length > 0 ? positionals : defaultLayers();
+const directory = mkdtempSync(join(tmpdir(), "socikit-bench-"));
+const { program, libraries, missing } = compileNative(directory);
+const hasNative = libraries.includes("libdeflate");
 const inflate = await loadInflate();
-const decoders = {
-  thread: { decoder: inflate.decoder, atOnce: 1 },
-  one: { decoder: createDecoderPool({ size: 1 }), atOnce: 2 },
-  two: { decoder: createDecoderPool({ size: 2 }), atOnce: 4 },
-};
+const pools = { one: createDecoderPool({ size: 1 }), two: createDecoderPool({ size: 2 }) };
 
-console.log(`Node ${process.versions.node}, ${availableParallelism()} processors, ${ROUNDS} rounds`);
-console.log("layer                     span   thread      one      two   two/one   load");
+const head = `${describeMachine()}, Node ${process.versions.node}, ${rounds} rounds`;
+console.log(head);
+if (missing !== undefined) console.log(`(${missing})`);
+const HEAD = ["layer", "span", "thread", "one", "two", "two to one", "native: two to one"];
+const rows = [];
 for (const file of files) {
   const gzip = shared(readFileSync(file));
   for (const spanSize of [4 * MIB, MIB]) {
-    const spans = spansOf(gzip, spanSize);
-    const times = { thread: [], one: [], two: [] };
-    const size = spans.reduce((sum, { want }) => sum + want.end, 0);
-    for (let round = -1; round < ROUNDS; round++) {
-      for (const [name, contender] of Object.entries(decoders)) {
-        const start = performance.now();
-        const length = await decodeAll(contender, spans);
-        if (length !== size) throw new Error(`${name} gave ${length} bytes of ${size}`);
-        if (round >= 0) times[name].push(performance.now() - start);
-      }
-    }
-    const speed = (name) => size / 1000 / median(times[name]);
-    // Each round's own ratio: what disturbs a round disturbs both of its sides.
-    const ratio = median(times.one.map((time, round) => time / times.two[round]));
-    const columns = [speed("thread").toFixed(0), speed("one").toFixed(0), speed("two").toFixed(0)];
-    const numbers = columns.map((text) => text.padStart(9)).join("");
-    const label = `${basename(file, ".tar.gz").padEnd(24)}${`${spanSize / MIB} MiB`.padStart(6)}`;
-    console.log(`${label}${numbers}${ratio.toFixed(2).padStart(10)}${loadavg()[0].toFixed(1).padStart(7)}`);
+    const { spans, size } = spansOf(gzip, spanSize);
+    const natives = hasNative ? await openNatives(file, gzip, size) : [];
+    const all = contenders(spans, size, natives);
+    // Once before: the first one compiles.
+    for (const { measure } of all) await measure();
+    const times = await interleave(all, rounds);
+    for (const native of natives) native.close();
+    const speed = (name) => (size / 1000 / median(times[name])).toFixed(0);
+    const two = summary(ratios(times.two, times.one));
+    const upper = hasNative ? text(summary(ratios(times["native two"], times["native one"]).map((r) => 2 * r))) : "–";
+    const span = spanSize / MIB;
+    const row = [
+      basename(file, ".tar.gz"),
+      `${span} MiB`,
+      speed("thread"),
+      speed("one"),
+      speed("two"),
+      text(two),
+      upper,
+    ];
+    rows.push(row);
+    const goal =
+      span !== 4
+        ? ""
+        : `≥ ${GOAL}×: ${two.median >= GOAL ? "reached" : `missed by ${((1 - two.median / GOAL) * 100).toFixed(1)} %`}, `;
+    console.log(HEAD.map((name, i) => `${name} ${row[i]}`).join(", "));
+    console.log(`  ${goal}load ${loadavg()[0].toFixed(1)}`);
   }
 }
-decoders.one.decoder.close();
-decoders.two.decoder.close();
+pools.one.close();
+pools.two.close();
+rmSync(directory, { recursive: true, force: true });
+if (values.markdown !== undefined) {
+  const note =
+    "MB/s: the calling thread, one worker, two workers; beside them two processes of native libdeflate to one.";
+  writeMarkdownSection(values.markdown, "decoder-pool", `${head}. ${note}\n\n${markdownTable(HEAD, rows)}`);
+}
+
+function contenders(spans, size, natives) {
+  const ours = (name, decoder, atOnce) => ({
+    name,
+    every: 1,
+    async measure() {
+      const read = startClock("wall");
+      const length = await decodeAll(decoder, atOnce, spans);
+      if (length !== size) throw new Error(`${name} gave ${length} bytes of ${size}`);
+      return read();
+    },
+  });
+  const native = (name, processes) => ({
+    name,
+    every: 1,
+    async measure() {
+      const read = startClock("wall");
+      await Promise.all(processes.map((process) => process.run("raw/libdeflate")));
+      return read();
+    },
+  });
+  return [
+    ours("thread", inflate.decoder, 1),
+    ours("one", pools.one, 2),
+    ours("two", pools.two, 4),
+    ...(natives.length === 0 ? [] : [native("native one", natives.slice(0, 1)), native("native two", natives)]),
+  ];
+}
 
 /** Decodes all spans, so many at once. */
-async function decodeAll({ decoder, atOnce }, spans) {
+async function decodeAll(decoder, atOnce, spans) {
   let next = 0;
   let length = 0;
   const reader = async () => {
@@ -69,24 +130,35 @@ async function decodeAll({ decoder, atOnce }, spans) {
   return length;
 }
 
+/** The spans of a layer, and how long its output is. */
 function spansOf(gzip, spanSize) {
   const points = [];
-  let total = 0;
+  let size = 0;
   const scan = inflate.scanGzip({
-    output: (bytes) => void (total += bytes.length),
+    output: (bytes) => void (size += bytes.length),
     nextBlock: () => (points.length === 0 ? 0 : points.at(-1).uncompressed + spanSize + 1),
     block: (boundary, window) => points.push({ ...boundary, window: window() }),
   });
   scan.push(gzip);
   scan.finish();
-  return points.map(({ compressed, uncompressed, bits, window }, i) => {
+  const spans = points.map(({ compressed, uncompressed, bits, window }, i) => {
     const byte = compressed - (bits > 0 ? 1 : 0);
     return {
       start: { byte, bits, window: [{ at: 0, bytes: window }] },
       compressed: gzip.subarray(byte, points[i + 1]?.compressed ?? gzip.length),
-      want: { start: 0, end: (points[i + 1]?.uncompressed ?? total) - uncompressed },
+      want: { start: 0, end: (points[i + 1]?.uncompressed ?? size) - uncompressed },
     };
   });
+  return { spans, size };
+}
+
+/** Two processes, warm. */
+async function openNatives(path, gzip, size) {
+  const header = headerLength(gzip);
+  const options = { program, path, size, header, clock: "wall" };
+  const natives = [await NativeInflate.open(options), await NativeInflate.open(options)];
+  for (const native of natives) await native.run("raw/libdeflate");
+  return natives;
 }
 
 function shared(bytes) {
@@ -95,6 +167,12 @@ function shared(bytes) {
   return copy;
 }
 
-function median(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
+function text({ median: middle, low, high }) {
+  return `${middle.toFixed(2)}× (${low.toFixed(2)}–${high.toFixed(2)})`;
+}
+
+function defaultLayers() {
+  const { corpora, notes } = prepareCorpora({ names: ["debian.gzip-6", "node_modules.gzip-6"] });
+  for (const note of notes) console.log(`(${note})`);
+  return corpora.map(({ path }) => path);
 }

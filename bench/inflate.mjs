@@ -17,7 +17,7 @@
  * it that decodes when it is asked. A number is the median of the rounds in MB of output a second (1 MB = 10^6 bytes),
  * with its quartiles; a ratio is the median of the ratios round by round. At the end, each goal on each corpus.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
@@ -55,7 +55,7 @@ const clock = values.cpu ? "cpu" : "wall";
 const rounds = values.check ? 1 : Number(values.rounds);
 
 const peers = cacheDirectory();
-if (values["install-peers"]) installPeers(peers);
+if (values["install-peers"]) await installPeers(peers);
 const notes = [...(await loadPeers(peers)).notes];
 const corpora = findCorpora();
 const { runtimes, notes: missingRuntimes } = findRuntimes(values.runtimes.split(","));
@@ -104,10 +104,11 @@ function runIn({ name, command }, { program, libraries }) {
   const result = join(directory, `${name}.json`);
   const run = { corpora, rounds, clock, program, libraries, peers, result, isCheck: values.check };
   const [runtime, ...flags] = command;
-  execFileSync(runtime, [...flags, RUN], {
+  const { status } = spawnSync(runtime, [...flags, RUN], {
     env: { ...process.env, SOCIKIT_BENCH_RUN: JSON.stringify(run) },
     stdio: ["ignore", "inherit", "inherit"],
   });
+  if (status !== 0) throw new Error(`The run in ${name} failed`);
   return JSON.parse(readFileSync(result, "utf8"));
 }
 
@@ -121,7 +122,7 @@ function coldStart([runtime, ...flags]) {
       const args = [...flags, COLD_START, corpora[0].path, mode];
       const { status, stdout, stderr } = spawnSync(runtime, args, { encoding: "utf8" });
       if (status !== 0) throw new Error(`No cold start of ${runtime}: ${stderr}`);
-      times[kind].push(Number(stdout));
+      times[kind].push(JSON.parse(stdout));
     }
   }
   return times;

@@ -1,32 +1,44 @@
 /**
  * Speed and peak memory of building zTOCs, beside gunzip alone and the reference's own package.
  *
- *   npm run bench:ztoc -- [FILE.tar.gz...] [--rounds N] [--span-size BYTES] [--cpu]
+ *   npm run bench:ztoc -- [FILE.tar.gz...] [--rounds N] [--span-size BYTES] [--cpu] [--markdown FILE] [--no-large]
  *
- * Without files it makes two layers: programs and libraries of this machine (`tar` of /usr/bin and /usr/sbin), and this repository's
- * node_modules, both by gzip -6. Each run is a process of its own, and its second pass over the file: the first compiles, and gives the
- * peak of memory. Rounds are interleaved, numbers are medians, with the least and the most. One thread: node:zlib has a second one of its own, so gunzip is read both ways. `--cpu` counts processor time of all
- * threads instead of the time that passes, for a machine that is not quiet. The reference needs Go, a C compiler and zlib1g-dev. Needs `npm run build`.
+ * Without files: a Debian root file system and node_modules, both by gzip -6 (bench/corpora), and at the end the layer of 2 GiB
+ * of bench/ztoc.mjs. Each run is a process of its own, and its second pass over the file: the first compiles, and gives
+ * the peak of memory. Rounds are interleaved; numbers are medians with their quartiles, ratios medians of the ratios round by
+ * round. One thread: node:zlib has a second one of its own, so gunzip is read both ways. `--cpu` counts processor time of all
+ * threads instead of the time that passes, for a machine that is not quiet. The reference needs Go, a C compiler and
+ * zlib1g-dev. Needs `npm run build`.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { createReadStream, mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { Reference } from "../differential/reference.mjs";
+import { prepareCorpora } from "./corpora/corpora.mjs";
+import { startClock } from "./measure/clock.mjs";
+import { describeMachine } from "./measure/machine.mjs";
+import { markdownTable, writeMarkdownSection } from "./measure/markdown-section.mjs";
+import { median, ratios, summary } from "./measure/statistics.mjs";
+
+/** How many times as fast as the reference. */
+const GOAL = 4;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: "string", default: "5" },
     "span-size": { type: "string", default: String(4 * 2 ** 20) },
-    cpu: { type: "boolean", default: false },
+    cpu: { type: "boolean", default: process.env.CLOCK === "cpu" },
+    markdown: { type: "string" },
+    "no-large": { type: "boolean", default: false },
     run: { type: "string" },
   },
 });
 const spanSize = Number(values["span-size"]);
+const clock = values.cpu ? "cpu" : "wall";
 
 if (values.run === undefined) await compare();
 else {
@@ -36,45 +48,70 @@ else {
 }
 
 async function compare() {
-  const directory = mkdtempSync(join(tmpdir(), "socikit-bench-"));
+  const files = positionals.length > 0 ? positionals : defaultLayers();
   const reference = openReference();
+  const head = `${describeMachine()}, Node ${process.versions.node}; ${values.rounds} rounds, ${values.cpu ? "processor" : "wall"} time`;
+  console.log(head);
+  const rows = [];
   try {
-    const files = positionals.length > 0 ? positionals : makeLayers(directory);
     const contenders = ["socikit", "gunzip", "gunzipSync", ...(reference === undefined ? [] : ["reference"])];
     for (const file of files) {
-      const results = new Map(contenders.map((name) => [name, []]));
-      let tarMB = 0;
+      const results = Object.fromEntries(contenders.map((name) => [name, []]));
       for (let round = 0; round < Number(values.rounds); round++)
-        for (const name of contenders) {
-          const result = name === "reference" ? await runReference(reference, file) : runChild(name, file);
-          results.get(name).push(result);
-          tarMB = Math.max(tarMB, (result.output ?? 0) / 1e6);
-        }
-      print(file, tarMB, results);
+        for (const name of contenders)
+          results[name].push(name === "reference" ? await runReference(reference, file) : runChild(name, file));
+      rows.push(print(file, results));
     }
   } finally {
     reference?.close();
-    rmSync(directory, { recursive: true, force: true });
+  }
+  if (positionals.length === 0 && !values["no-large"]) printLarge();
+  if (values.markdown !== undefined) {
+    const names = ["socikit", "gunzip (node:zlib stream)", "gunzipSync", "the reference's package"];
+    const table = markdownTable(["layer", ...names], rows);
+    writeMarkdownSection(
+      values.markdown,
+      "bench:ztoc",
+      `${head}. MB/s of tar; ratios say how many times as fast socikit is.\n\n${table}`,
+    );
   }
 }
 
-function print(file, tarMB, results) {
-  console.log(
-    `${basename(file)}: ${(statSync(file).size / 1e6).toFixed(1)} MB, ${tarMB.toFixed(1)} MB of tar, ${values.cpu ? "processor" : "wall"} time`,
-  );
-  const own = median(results.get("socikit").map(({ ms }) => ms));
-  for (const [name, runs] of results) {
-    const speeds = runs.map(({ ms }) => tarMB / (ms / 1000));
-    const rss = runs[0].rss === undefined ? "" : `, ${median(runs.map((run) => run.rss)).toFixed(0)} MB at the peak`;
-    const ratio = name === "socikit" ? "" : `, socikit ${(median(runs.map(({ ms }) => ms)) / own).toFixed(2)}×`;
-    console.log(
-      `  ${name.padEnd(12)}${median(speeds).toFixed(0).padStart(5)} MB/s (${Math.min(...speeds).toFixed(0)}–${Math.max(...speeds).toFixed(0)})${ratio}${rss}`,
-    );
-  }
+/** Prints one layer's results. @returns Its row of the table. */
+function print(file, results) {
   const digests = new Set(
-    ["socikit", "reference"].flatMap((name) => (results.get(name) ?? []).map(({ digest }) => digest)),
+    ["socikit", "reference"].flatMap((name) => (results[name] ?? []).map(({ digest }) => digest)),
   );
   if (digests.size > 1) throw new Error(`The zTOCs differ: ${[...digests].join(", ")}`);
+  const tarMB = results.socikit[0].output / 1e6;
+  const row = [`${basename(file, ".tar.gz")}, ${tarMB.toFixed(1)} MB of tar`];
+  console.log(`\n${basename(file)}: ${(statSync(file).size / 1e6).toFixed(1)} MB, ${tarMB.toFixed(1)} MB of tar`);
+  const timesOf = (name) => results[name].map(({ ms }) => ms);
+  for (const name of ["socikit", "gunzip", "gunzipSync", "reference"]) {
+    if (results[name] === undefined) {
+      row.push("–");
+      continue;
+    }
+    const speed = summary(timesOf(name).map((ms) => tarMB / (ms / 1000)));
+    let text = `${speed.median.toFixed(0)} (${speed.low.toFixed(0)}–${speed.high.toFixed(0)})`;
+    const ratio = name === "socikit" ? undefined : summary(ratios(timesOf("socikit"), timesOf(name)));
+    if (ratio !== undefined) text += `: ${ratio.median.toFixed(2)}× (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
+    if (name === "socikit") text += `, ${median(results[name].map(({ rss }) => rss)).toFixed(0)} MB at the peak`;
+    console.log(
+      `  ${name.padEnd(12)}${text}${name === "reference" ? `; goal ≥ ${GOAL}×: ${verdict(ratio.median)}` : ""}`,
+    );
+    row.push(text);
+  }
+  return row;
+}
+
+function verdict(ratio) {
+  return ratio >= GOAL ? "reached" : `missed by ${((1 - ratio / GOAL) * 100).toFixed(1)} %`;
+}
+
+function printLarge() {
+  console.log("\nA layer of 2 GiB and 100,000 entries, made while it is read:");
+  execFileSync(process.execPath, [fileURLToPath(new URL("ztoc.mjs", import.meta.url))], { stdio: "inherit" });
 }
 
 function runChild(name, file) {
@@ -94,12 +131,12 @@ async function run(name, file) {
     const { buildZtoc } = await import("@socikit/ztoc/build");
     const { loadInflate } = await import("@socikit/inflate");
     const inflate = await loadInflate();
-    const clock = startClock();
+    const read = startClock(clock);
     const { digest, ztoc } = await buildZtoc(chunksOf(file), { compression: "gzip", spanSize, inflate });
-    return { ms: clock(), digest, output: ztoc.uncompressedArchiveSize, rss: peakRss() };
+    return { ms: read(), digest, output: ztoc.uncompressedArchiveSize, rss: peakRss() };
   }
   let output = 0;
-  const clock = startClock();
+  const read = startClock(clock);
   if (name === "gunzip") {
     // The best of its chunk sizes.
     for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }).pipe(
@@ -107,26 +144,13 @@ async function run(name, file) {
     ))
       output += chunk.length;
   } else {
-    const { readFileSync } = await import("node:fs");
     output = gunzipSync(readFileSync(file)).length;
   }
-  return { ms: clock(), output, rss: peakRss() };
+  return { ms: read(), output, rss: peakRss() };
 }
 
 async function* chunksOf(file) {
   yield* createReadStream(file, { highWaterMark: 2 ** 20 });
-}
-
-function startClock() {
-  if (!values.cpu) {
-    const began = performance.now();
-    return () => performance.now() - began;
-  }
-  const began = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(began);
-    return (user + system) / 1000;
-  };
 }
 
 async function runReference(reference, file) {
@@ -144,24 +168,10 @@ function openReference() {
   }
 }
 
-function makeLayers(directory) {
-  const repository = fileURLToPath(new URL("..", import.meta.url));
-  const pack = (name, args) => {
-    const tar = join(directory, `${name}.tar`);
-    execFileSync("tar", ["--create", "--file", tar, ...args]);
-    execFileSync("gzip", ["-6", tar]);
-    return `${tar}.gz`;
-  };
-  return [
-    pack("debian", ["--directory", "/", "usr/bin", "usr/sbin"]),
-    pack("node_modules", ["--directory", repository, "--exclude=*.node", "node_modules"]),
-  ];
-}
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+function defaultLayers() {
+  const { corpora, notes } = prepareCorpora({ names: ["debian.gzip-6", "node_modules.gzip-6"] });
+  for (const note of notes) console.log(`(${note})`);
+  return corpora.map(({ path }) => path);
 }
 
 /** Megabytes: Linux and Node count kibibytes. */

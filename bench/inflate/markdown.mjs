@@ -33,8 +33,8 @@ export function inflateMarkdown({ machine, clock, rounds, load, notes, runs, mod
       ["runtime", "given a compiled module", "with compiling"],
       coldStarts.map(({ runtime, withModule, compiling }) => [
         runtime,
-        spread(summary(withModule), 2),
-        spread(summary(compiling), 2),
+        spread(summary(withModule.map(({ total }) => total)), 2),
+        spread(summary(compiling.map(({ total }) => total)), 2),
       ]),
     ),
   );

@@ -1,7 +1,7 @@
 /** What bench/inflate.mjs prints. */
 import { fastestOf, GOALS, judge, MAX_FIRST_OUTPUT_MS, MAX_MODULE_SIZE } from "./goals.mjs";
 import { GZIP_STREAMS, RAW_STREAMS } from "./contenders.mjs";
-import { ratios, summary, timesOf } from "../measure/statistics.mjs";
+import { median, ratios, summary, timesOf } from "../measure/statistics.mjs";
 
 /** Speeds of all contenders over one corpus, and their ratios to the best stream of node:zlib of their kind. */
 export function printCorpus({ name, compressed, size, times }) {
@@ -16,11 +16,11 @@ export function printCorpus({ name, compressed, size, times }) {
     );
     for (const [contender, rounds] of Object.entries(times)) {
       if (!contender.startsWith(`${kind}/`)) continue;
-      const { median, low, high } = summary(timesOf(rounds).map((time) => size / time / 1000));
+      const speed = summary(timesOf(rounds).map((time) => size / time / 1000));
       const ratio = base === undefined ? undefined : summary(ratios(rounds, times[base]));
       console.log(
-        `    ${contender.slice(kind.length + 1).padEnd(28)}${median.toFixed(0).padStart(7)}` +
-          `${`${low.toFixed(0)}–${high.toFixed(0)}`.padStart(11)}${ratio === undefined ? "" : `   ${ratioText(ratio)}`}`,
+        `    ${contender.slice(kind.length + 1).padEnd(28)}${speed.median.toFixed(0).padStart(7)}` +
+          `${`${speed.low.toFixed(0)}–${speed.high.toFixed(0)}`.padStart(11)}${ratio === undefined ? "" : `   ${ratioText(ratio)}`}`,
       );
     }
   }
@@ -47,9 +47,9 @@ export function printGoals(runs) {
 
 function verdict(goal, found) {
   if (found === undefined) return "not measured";
-  const { median, low, high, wanted, isReached, missedBy } = found;
+  const { low, high, wanted, isReached, missedBy } = found;
   const show = goal.isCost ? percent : (ratio) => ratio.toFixed(2);
-  const measured = `${show(median).padStart(7)}  (${show(low)}–${show(high)})`.padEnd(28);
+  const measured = `${show(found.median).padStart(7)}  (${show(low)}–${show(high)})`.padEnd(28);
   if (wanted === undefined) return `${measured}no goal`;
   const sign = goal.isCost ? "≤" : "≥";
   return `${measured}${sign} ${show(wanted)}: ${isReached ? "reached" : `missed by ${percent(missedBy)}`}`;
@@ -61,22 +61,25 @@ export function printColdStarts({ moduleSize, coldStarts }) {
     `\nModule: ${moduleSize} bytes, ≤ ${MAX_MODULE_SIZE}: ${moduleSize <= MAX_MODULE_SIZE ? "reached" : "missed"}`,
   );
   for (const { runtime, withModule, compiling } of coldStarts) {
-    const first = summary(withModule);
-    const whole = summary(compiling);
+    const first = summary(withModule.map(({ total }) => total));
+    const parts = ["load", "open", "decode"].map(
+      (part) => `${part} ${median(withModule.map((start) => start[part])).toFixed(2)}`,
+    );
+    const missedBy = first.median - MAX_FIRST_OUTPUT_MS;
     console.log(
-      `First output in a new process, ${runtime}: ${spread(first)} ms given a compiled module, ` +
-        `≤ ${MAX_FIRST_OUTPUT_MS}: ${first.median <= MAX_FIRST_OUTPUT_MS ? "reached" : `missed by ${(first.median - MAX_FIRST_OUTPUT_MS).toFixed(2)} ms`}; ` +
-        `${spread(whole)} ms with compiling`,
+      `First output in a new process, ${runtime}: ${spread(first)} ms given a compiled module (${parts.join(", ")}), ` +
+        `≤ ${MAX_FIRST_OUTPUT_MS}: ${missedBy <= 0 ? "reached" : `missed by ${missedBy.toFixed(2)} ms`}; ` +
+        `${spread(summary(compiling.map(({ total }) => total)))} ms with compiling`,
     );
   }
 }
 
-function spread({ median, low, high }) {
-  return `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+function spread({ median: middle, low, high }) {
+  return `${middle.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
 }
 
-function ratioText({ median, low, high }) {
-  return `${median.toFixed(2)}× (${low.toFixed(2)}–${high.toFixed(2)})`;
+function ratioText({ median: middle, low, high }) {
+  return `${middle.toFixed(2)}× (${low.toFixed(2)}–${high.toFixed(2)})`;
 }
 
 function percent(share) {

@@ -5,16 +5,18 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const PAKO = "pako@3.0.3";
+const PAKO = "3.0.3";
 
 /** Installs pako into the directory, where {@linkcode loadPeers} finds it. */
-export function installPeers(directory) {
+export async function installPeers(directory) {
+  const { versions } = await loadPeers(directory);
+  if (versions.includes(`pako ${PAKO}`)) return;
   const folder = join(directory, "peers");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), "{}\n");
   execFileSync(
     "npm",
-    ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, PAKO],
+    ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, `pako@${PAKO}`],
     {
       stdio: "inherit",
     },
