@@ -1,8 +1,9 @@
 import { loadInflate, type Inflate } from "@socikit/inflate";
 import { openLayerInput, twoBuffers, type LayerInput } from "./layer-input.ts";
-import { LayerScan, type LayerConsumer } from "./layer-scan.ts";
+import { LayerBuild } from "./layer-build.ts";
+import type { LayerConsumer } from "./layer-scan.ts";
 import type { ZtocBuild } from "./ztoc-build.ts";
-import { ZtocBuilder, type ZtocBuilderOptions } from "./ztoc-builder.ts";
+import type { ZtocBuilderOptions } from "./ztoc-builder.ts";
 
 /** Options for {@linkcode buildZtoc}. */
 export interface BuildOptions extends ZtocBuilderOptions {
@@ -27,14 +28,12 @@ export interface BuildOptions extends ZtocBuilderOptions {
 export async function buildZtoc(layer: LayerInput, options: BuildOptions): Promise<ZtocBuild> {
   const { compression, signal } = options;
   signal?.throwIfAborted();
-  const builder = new ZtocBuilder(options);
   const inflate = compression === "gzip" ? (options.inflate ?? (await loadInflate())) : undefined;
-  const scan = new LayerScan({ compression, inflate }, [builder, ...(options.consumers ?? [])]);
+  const build = new LayerBuild(options, inflate, options.consumers);
   try {
-    for await (const chunk of openLayerInput(layer, signal, twoBuffers()).chunks) scan.push(chunk);
-    scan.finish();
+    for await (const chunk of openLayerInput(layer, signal, twoBuffers()).chunks) build.push(chunk);
+    return build.finish();
   } finally {
-    scan.close();
+    build.close();
   }
-  return builder.result();
 }

@@ -53,9 +53,8 @@ export function encodeZtoc(
  * @param entriesSize Most bytes that the entries take, where that is known: it spares the buffer from growing.
  */
 export function writeZtoc(ztoc: ZtocFields, entriesSize: number = 256 * ztoc.toc.length): Uint8Array {
-  const digestSize = 88 * ztoc.spanDigests.length;
-  const capacity = 512 + entriesSize + ztoc.zinfoSize + digestSize;
-  if (ztoc.zinfoSize + digestSize > MAX_ZTOC_SIZE) throw tooLarge();
+  const capacity = ztocSizeBound(entriesSize, ztoc.zinfoSize, ztoc.spanDigests.length);
+  if (capacity - entriesSize > MAX_ZTOC_SIZE) throw tooLarge();
   const builder = new FlatbufferBuilder(Math.min(capacity, MAX_ZTOC_SIZE));
 
   const version = builder.string(utf8(ztoc.version));
@@ -89,6 +88,11 @@ export function writeZtoc(ztoc: ZtocFields, entriesSize: number = 256 * ztoc.toc
   const bytes = builder.finish(builder.endTable());
   if (bytes.length > MAX_ZTOC_SIZE) throw tooLarge();
   return bytes;
+}
+
+/** Most bytes of a zTOC: of its entries, its zinfo and the digests of its spans, and of what is always there. */
+export function ztocSizeBound(entriesSize: number, zinfoSize: number, spans: number): number {
+  return 512 + entriesSize + zinfoSize + 88 * spans;
 }
 
 function entryOf(toc: { at(entry: number): TocEntry | undefined }, index: number): TocEntry {

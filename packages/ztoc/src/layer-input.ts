@@ -24,8 +24,8 @@ export type TakeBuffer = () => Uint8Array | Promise<Uint8Array>;
 export interface LayerChunks {
   /** To be read once. Ends with the signal's reason as soon as it aborts, whatever the input is doing then. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** Whether chunks are whoever reads them's to give away: a source's gifts, or what was taken to read into. */
-  readonly isOwned: boolean;
+  /** Whose each chunk is: the source's, until the next one is asked for; the reader's; the reader's, and in a buffer of its own. */
+  readonly hold: "lent" | "given" | "taken";
 }
 
 /**
@@ -35,11 +35,10 @@ export interface LayerChunks {
  * that was given is done with: two that take turns are enough.
  */
 export function openLayerInput(layer: LayerInput, signal: AbortSignal | undefined, take: TakeBuffer): LayerChunks {
-  if ("getReader" in layer) return { chunks: chunksOf(layer, signal), isOwned: false };
-  if (Symbol.asyncIterator in layer) return { chunks: untilAborted(layer, signal), isOwned: false };
-  const chunks =
-    layer.readInto === undefined ? readAhead(layer, signal) : fillBuffers(layer, layer.readInto.bind(layer), take);
-  return { chunks: untilAborted(chunks, signal), isOwned: true };
+  if ("getReader" in layer) return { chunks: chunksOf(layer, signal), hold: "lent" };
+  if (Symbol.asyncIterator in layer) return { chunks: untilAborted(layer, signal), hold: "lent" };
+  if (layer.readInto === undefined) return { chunks: untilAborted(readAhead(layer, signal), signal), hold: "given" };
+  return { chunks: untilAborted(fillBuffers(layer, layer.readInto.bind(layer), take), signal), hold: "taken" };
 }
 
 /** Two buffers that take turns, for {@linkcode openLayerInput}. */

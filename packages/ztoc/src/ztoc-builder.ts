@@ -3,7 +3,7 @@ import { digestOf, toDisplay, type Digest } from "@socikit/oci";
 import type { BuildWarning, BuildWarningCode } from "./build-warning.ts";
 import { CheckpointLog } from "./checkpoint-log.ts";
 import { MAX_ZTOC_SIZE } from "./decode.ts";
-import { writeZtoc } from "./encode.ts";
+import { writeZtoc, ztocSizeBound } from "./encode.ts";
 import { EntryLog } from "./entry-log.ts";
 import { ZtocError } from "./errors.ts";
 import type { LayerConsumer } from "./layer-scan.ts";
@@ -85,6 +85,12 @@ export class ZtocBuilder implements LayerConsumer {
     this.#buildToolIdentifier = options.buildToolIdentifier ?? DEFAULT_BUILD_TOOL_IDENTIFIER;
     this.#maxZtocBytes = options.maxZtocBytes ?? MAX_ZTOC_SIZE;
     this.#tar = new TarParser((entry) => this.#addEntry(entry));
+  }
+
+  /** Most bytes that the zTOC would have if the layer ended here. What the builder holds until then is less. */
+  get sizeBound(): number {
+    const spans = this.#compression === "gzip" ? this.#checkpoints.length : this.#compressedSize / this.#spanSize;
+    return ztocSizeBound(this.#entries.encodedSizeBound, this.#checkpoints.zinfoSize, Math.ceil(spans));
   }
 
   compressed(bytes: Uint8Array, at: number): void {
