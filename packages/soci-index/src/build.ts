@@ -24,3 +24,13 @@ export type {
 } from "./create/create-event.ts";
 export { LAYER_SKIP_CODES, type LayerSkip, type LayerSkipCode } from "./create/layer-choice.ts";
 export { describeOutcome } from "./create/describe-outcome.ts";
+export {
+  describeMissingPath,
+  describePrefetch,
+  planPrefetch,
+  type LayerPrefetch,
+  type PrefetchLayer,
+  type PrefetchPath,
+  type PrefetchPlan,
+  type PrefetchRequest,
+} from "./prefetch/plan-prefetch.ts";

@@ -39,3 +39,4 @@ export {
   type DiscoveryEvent,
   type DiscoveryStep,
 } from "./discover.ts";
+export { encodePrefetch, type PrefetchArtifact, type PrefetchRange } from "./prefetch/prefetch-artifact.ts";

@@ -128,6 +128,8 @@ export interface IndexedLayer {
 export interface SociIndexOptions {
   /** Written into the index's annotations. @default {"AWS SOCI CLI v0.2"} */
   readonly buildToolIdentifier?: string | undefined;
+  /** Descriptors of prefetch artifacts, in layer order: `planPrefetch` makes them. */
+  readonly prefetch?: readonly Descriptor[] | undefined;
 }
 
 /**
@@ -147,7 +149,7 @@ export function createSociIndex(
     throw new TypeError(`Cannot create SOCI index: ${version} ${version === "v1" ? "needs a" : "has no"} subject`);
   return {
     version,
-    blobs: layers.map(ztocDescriptor),
+    blobs: [...layers.map(ztocDescriptor), ...(options?.prefetch ?? [])],
     ...(subject === undefined
       ? {}
       : { subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size } }),

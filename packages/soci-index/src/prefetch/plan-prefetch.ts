@@ -1,0 +1,98 @@
+import { digestOf, type Descriptor, type Digest } from "@socikit/oci";
+import type { Ztoc } from "@socikit/ztoc";
+import { SOCI_LAYER_DIGEST } from "../annotations.ts";
+import { SOCI_PREFETCH } from "../media-types.ts";
+import { encodePrefetch, type PrefetchArtifact } from "./prefetch-artifact.ts";
+import { referenceRanges } from "./reference-rule.ts";
+
+/** A layer of an image, and the zTOC that the index has for it. */
+export interface PrefetchLayer {
+  /** The layer, as the image's manifest has it. */
+  readonly layer: Descriptor;
+  /** Its zTOC, built or used again. A layer without one is not looked into, unless another of its digest has one. */
+  readonly ztoc?: Ztoc | undefined;
+}
+
+/** A file, directory or pattern to prefetch. */
+export interface PrefetchPath {
+  /** The path in the image, with or without a slash in front. It need not be clean. */
+  readonly path: string;
+  /** Lower comes first. @default {0} */
+  readonly priority?: number | undefined;
+}
+
+/** What to prefetch, and how it is looked for. */
+export interface PrefetchRequest {
+  /** Paths in the image. Those that are blank are for the caller to leave out. */
+  readonly paths: readonly (string | PrefetchPath)[];
+  /**
+   * `image`: paths are looked for in the merged layers, as a container sees them. `reference`: as the reference looks for
+   * them (spec section 9), the same bytes; priorities are not written.
+   *
+   * @default {"image"}
+   */
+  readonly rule?: "image" | "reference" | undefined;
+}
+
+/** A prefetch artifact that was made, for one layer of the image. */
+export interface LayerPrefetch {
+  /** The layer, as the image's manifest has it. */
+  readonly layer: Descriptor;
+  /** What it says. */
+  readonly artifact: PrefetchArtifact;
+  /** The blob. */
+  readonly bytes: Uint8Array;
+  /** The blob's descriptor as the index has it, its annotations included: it goes behind those of the zTOCs, in this order. */
+  readonly descriptor: Descriptor;
+}
+
+/** What becomes of a request for one image. */
+export interface PrefetchPlan {
+  /**
+   * In layer order. A layer that the image has twice comes twice, with the same blob, whether or not both have a zTOC: so the
+   * reference has it.
+   */
+  readonly artifacts: readonly LayerPrefetch[];
+  /** The paths that were not found, cleaned, in the order asked for. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Makes the prefetch artifacts of an image. Nothing is read or written: the caller pushes the blobs and adds the
+ * descriptors to its index (`createSociIndex(…, { prefetch })`).
+ *
+ * @param layers All layers of the image, oldest first, those without a zTOC included.
+ * @throws `options.signal`'s reason.
+ */
+export async function planPrefetch(
+  layers: readonly PrefetchLayer[],
+  request: PrefetchRequest,
+  options?: { readonly signal?: AbortSignal | undefined },
+): Promise<PrefetchPlan> {
+  options?.signal?.throwIfAborted();
+  const { artifacts, missing } = referenceRanges(layers, request.paths);
+  return { artifacts: layers.flatMap(({ layer }) => layerPrefetch(layer, artifacts)), missing };
+}
+
+function layerPrefetch(layer: Descriptor, artifacts: ReadonlyMap<Digest, PrefetchArtifact>): LayerPrefetch[] {
+  const artifact = artifacts.get(layer.digest);
+  if (artifact === undefined) return [];
+  const bytes = encodePrefetch(artifact);
+  const descriptor: Descriptor = {
+    mediaType: SOCI_PREFETCH,
+    digest: digestOf(bytes),
+    size: bytes.length,
+    annotations: { [SOCI_LAYER_DIGEST]: layer.digest },
+  };
+  return [{ layer, artifact, bytes, descriptor }];
+}
+
+/** The line that the reference prints about an artifact that it has made. */
+export function describePrefetch({ layer, descriptor }: LayerPrefetch): string {
+  return `Created prefetch artifact for layer ${layer.digest}: ${descriptor.digest}`;
+}
+
+/** The line that the reference logs about a path that is in no layer. */
+export function describeMissingPath(path: string): string {
+  return `prefetch file ${path} not found in any layer`;
+}
