@@ -8,7 +8,7 @@ import {
   DISTANCE_ENTRIES, DISTANCE_TABLE, DISTANCE_VALUES, HISTORY, INPUT, INPUT_CAPACITY, INPUT_LOOK_BACK, INPUT_PADDING,
   LENGTH_COUNTS, LITLEN_ENTRIES, LITLEN_RESULTS, LITLEN_TABLE, MEMORY_END, OUTPUT, OUTPUT_CAPACITY, OUTPUT_SLACK, PATTERNS,
   PATTERN_STEPS, PRECODE_ENTRIES, PRECODE_LENGTHS, PRECODE_RESULTS, PRECODE_TABLE, REACHES, REACHES_END, SORTED_SYMBOLS,
-  WINDOW_USE,
+  STATE, STATE_SIZE, WINDOW_USE,
 } from "./memory";
 import { Bits } from "./bits";
 import { LITLEN_SYMBOLS, PRECODE_SYMBOLS, WINDOW_SIZE } from "./constants";
@@ -16,7 +16,7 @@ import { Output } from "./output";
 import * as core from "./index";
 
 export { HISTORY, INPUT, INPUT_CAPACITY, INPUT_PADDING, OUTPUT, OUTPUT_CAPACITY, OUTPUT_SLACK, MEMORY_END } from "./memory";
-export { CROSSINGS_CAPACITY, WINDOW_USE } from "./memory";
+export { CROSSINGS_CAPACITY, STATE, STATE_SIZE, WINDOW_USE } from "./memory";
 export { headerLength, inputNext, isZlib, longestText, outputNext, pendingBits } from "./index";
 
 const RED: u8 = 0xa5;
@@ -40,7 +40,8 @@ const zones: StaticArray<usize> = [
   OUTPUT + OUTPUT_CAPACITY + OUTPUT_SLACK, WINDOW_USE,
   WINDOW_USE + (WINDOW_SIZE as usize), CROSSINGS,
   CROSSINGS + 16 * (CROSSINGS_CAPACITY as usize), REACHES,
-  REACHES_END + 12, MEMORY_END,
+  REACHES_END + 12, STATE,
+  STATE + STATE_SIZE, MEMORY_END,
 ];
 
 export function zoneCount(): i32 {
@@ -101,6 +102,17 @@ export function takeBoundary(): usize {
   const taken = core.takeBoundary();
   check();
   return taken;
+}
+
+export function saveState(): void {
+  core.saveState();
+  check();
+}
+
+export function restoreState(compressed: f64, windowLength: u32): bool {
+  const isRestored = core.restoreState(compressed, windowLength);
+  check();
+  return isRestored;
 }
 
 export function run(inputEnd: usize, isFinal: bool, outputEnd: usize, reportFrom: usize): i32 {

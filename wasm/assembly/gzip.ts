@@ -22,20 +22,20 @@ import { crc32 } from "./crc32";
 import { inflateBlocks, startBlocks } from "./inflate";
 import { Output, setFloor } from "./output";
 
-const AT_START: i32 = 0;
+export const AT_START: i32 = 0;
 const AT_EXTRA_LENGTH: i32 = 1;
 const IN_EXTRA: i32 = 2;
 const IN_NAME: i32 = 3;
 const IN_COMMENT: i32 = 4;
 const AT_HEADER_CRC: i32 = 5;
-const AT_BODY: i32 = 6;
+export const AT_BODY: i32 = 6;
 const AT_FIRST_BLOCK: i32 = 7;
-const IN_BLOCKS: i32 = 8;
-const AT_TRAILER: i32 = 9;
+export const IN_BLOCKS: i32 = 8;
+export const AT_TRAILER: i32 = 9;
 
 /** What a member's trailer says about its output. UNKNOWN: decoding began inside the member. */
-const UNKNOWN: i32 = 0;
-const GZIP: i32 = 1;
+export const UNKNOWN: i32 = 0;
+export const GZIP: i32 = 1;
 export const ZLIB: i32 = 2;
 
 export class Member {
@@ -66,6 +66,10 @@ export function startMembers(acceptsZlib: bool, isReported: bool): void {
   Member.format = UNKNOWN;
   Member.isLater = false;
   Member.acceptsZlib = acceptsZlib;
+  // Of another stream's header. One of this stream writes them before they are looked at, but for what saves them.
+  Member.headerLength = 0;
+  Member.textLength = 0;
+  Member.longestText = 0;
 }
 
 /** The next bit begins a block inside a member, whose trailer is skipped; later members are checked. */

@@ -8,6 +8,7 @@
  *     NEED_OUTPUT  take the output, moveOutput()
  *     BLOCK        inputNext(), outputNext(), pendingBits() are the boundary
  *     MEMBER       inputNext() is the header's end; headerLength(), longestText(), isZlib() tell of it
+ *   moveOutput(), saveState()            after NEED_INPUT: what restoreState() needs to go on, in another instance too
  *
  * Numbers that can exceed 32 bits (offsets in streams) are the host's: here are addresses only.
  */
@@ -23,7 +24,8 @@ import { stopWatching } from "./watch";
 import { BAD_STORED_START, DONE, WINDOW_SIZE } from "./constants";
 
 export { HISTORY, INPUT, INPUT_CAPACITY, INPUT_PADDING, OUTPUT, OUTPUT_CAPACITY, OUTPUT_SLACK, MEMORY_END } from "./memory";
-export { CROSSINGS_CAPACITY, WINDOW_USE } from "./memory";
+export { CROSSINGS_CAPACITY, STATE, STATE_SIZE, WINDOW_USE } from "./memory";
+export { restoreState, saveState } from "./state";
 export { addBoundary, takeBoundary, watchWindow } from "./watch";
 
 export function initialize(): void {

@@ -24,8 +24,8 @@ import { decodeLastSymbols, decodeSymbols } from "./symbols";
 const HEADER_LOOK_AHEAD: usize = 320;
 
 const AT_HEADER: i32 = 0;
-const IN_STORED: i32 = 1;
-const IN_SYMBOLS: i32 = 2;
+export const IN_STORED: i32 = 1;
+export const IN_SYMBOLS: i32 = 2;
 
 export class Block {
   static phase: i32 = AT_HEADER;
@@ -34,6 +34,9 @@ export class Block {
   static storedLeft: usize = 0;
   /** The tables hold the fixed codes. */
   static hasFixedTables: bool = false;
+  /** How many code lengths of either kind the last dynamic block had. Only state.ts asks. */
+  static litlens: u32 = 0;
+  static distances: u32 = 0;
 }
 
 /** The next bit begins a block. */
@@ -129,7 +132,7 @@ function readBlockHeader(): i32 {
 }
 
 /** https://www.rfc-editor.org/rfc/rfc1951#section-3.2.6 */
-function useFixedTables(): void {
+export function useFixedTables(): void {
   if (Block.hasFixedTables) return;
   memory.fill(CODE_LENGTHS, 8, 144);
   memory.fill(CODE_LENGTHS + 144, 9, 112);
@@ -207,6 +210,8 @@ function readDynamicHeader(): i32 {
   if (filled != total) return leaveHeader(buffer, count, next, BAD_CODE_LENGTHS);
   if (load<u8>(CODE_LENGTHS + END_OF_BLOCK) == 0) return leaveHeader(buffer, count, next, NO_END_OF_BLOCK);
   leaveHeader(buffer, count, next, DONE);
+  Block.litlens = litlens;
+  Block.distances = distances;
   return buildLitlenTable(litlens) && buildDistanceTable(litlens, distances) ? DONE : BAD_CODE;
 }
 

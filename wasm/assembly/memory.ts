@@ -8,6 +8,7 @@
  *         HISTORY  the 32768 bytes of output before OUTPUT
  *         OUTPUT   output | slack that the fast loop may scribble over
  *         WINDOW_USE, CROSSINGS   what watching notes
+ *         STATE   what is saved
  *
  * HISTORY ends where OUTPUT begins: output is written upwards, matches read downwards, and they never wrap.
  * Between regions lies GAP, that nothing may touch. It is wider where RED_ZONES is defined (debug.ts).
@@ -105,8 +106,13 @@ export const CROSSINGS: usize = WINDOW_USE + (WINDOW_SIZE as usize) + GAP;
 export const REACHES: usize = (CROSSINGS + 16 * (CROSSINGS_CAPACITY as usize) + GAP + LINE) & ~LINE;
 export const REACHES_END: usize = REACHES + 12 * 512;
 
+// ---- saving (state.ts) -------------------------------------------------------------------------------------
+
+export const STATE: usize = (REACHES_END + 12 + GAP + LINE) & ~LINE;
+export const STATE_SIZE: usize = 64 + 320;
+
 /** What must fit the pages that asconfig.json gives: 10 × 65536. */
-export const MEMORY_END: usize = REACHES_END + 12 + GAP;
+export const MEMORY_END: usize = STATE + STATE_SIZE + GAP;
 
 if (TABLES_END > INPUT - INPUT_LOOK_BACK) ERROR("the tables run into the input");
 if (MEMORY_END > (isDefined(RED_ZONES) ? 11 : 10) * 65536) ERROR("the map does not fit the memory");

@@ -12,6 +12,8 @@ interface Exports {
   readonly OUTPUT_SLACK: WebAssembly.Global;
   readonly WINDOW_USE: WebAssembly.Global;
   readonly CROSSINGS_CAPACITY: WebAssembly.Global;
+  readonly STATE: WebAssembly.Global;
+  readonly STATE_SIZE: WebAssembly.Global;
   initialize(): void;
   startStream(acceptsZlib: number, reportsMembers: number): void;
   startSpan(windowLength: number, bits: number, bitCount: number): void;
@@ -28,6 +30,8 @@ interface Exports {
   outputNext(): number;
   moveInput(inputEnd: number): number;
   moveOutput(): void;
+  saveState(): void;
+  restoreState(compressed: number, windowLength: number): number;
 }
 
 /** What {@linkcode Core.run} answers (assembly/constants.ts). */
@@ -73,6 +77,21 @@ const MAX_BLOCK_HEADER = 300;
 function failure(status: number, offset: number): InflateError {
   const [code, found] = FAILURES.get(status) ?? ["ERR_INFLATE_DATA", `failure ${status}`];
   return new InflateError(code, offset, `Cannot inflate: ${found}, near compressed offset ${offset}`);
+}
+
+/** More than a block's header and a refill: what the decoder leaves until it can go on (HEADER_LOOK_AHEAD in inflate.ts). */
+const MAX_UNREAD = 400;
+
+/** What an instance is in the middle of. */
+export interface CoreState {
+  /** What the module saved, in its own layout (assembly/state.ts). */
+  readonly fields: Uint8Array;
+  /** Input that was appended and is not used yet, a byte used in part not counted. */
+  readonly unread: Uint8Array;
+  /** The last 32768 bytes of output, or all that there are. */
+  readonly window: Uint8Array;
+  /** Bytes appended, from the beginning of the stream. */
+  readonly position: number;
 }
 
 /** How much of its buffers an instance uses, in bytes: all, or less in tests, which then meet their ends more often. */
@@ -274,6 +293,44 @@ export class Core {
   moveOutput(): void {
     this.#exports.moveOutput();
   }
+
+  /**
+   * What {@linkcode restore} needs to go on here, in another instance. Copies. Between NEED_INPUT and the next input, when all
+   * output was taken: it moves.
+   *
+   * @param uncompressed Bytes of output so far: before that there is no window.
+   */
+  save(uncompressed: number): CoreState {
+    this.#exports.moveOutput();
+    this.#exports.saveState();
+    return {
+      fields: this.#state.slice(),
+      unread: this.memory.slice(this.#exports.inputNext(), this.#inputEnd),
+      window: this.memory.slice(this.output - Math.min(WINDOW_SIZE, uncompressed), this.output),
+      position: this.#inputEndOffset,
+    };
+  }
+
+  /** Begins where another instance was. `false` for what none can have saved. */
+  restore(state: CoreState, acceptsZlib: boolean, reportsMembers: boolean): boolean {
+    const { fields, unread, window, position } = state;
+    if (fields.length !== this.#state.length || window.length > WINDOW_SIZE) return false;
+    if (unread.length > Math.min(MAX_UNREAD, position)) return false;
+    this.startStream(acceptsZlib, reportsMembers);
+    this.#state.set(fields);
+    this.memory.set(window, this.output - window.length);
+    if (this.#exports.restoreState(position - unread.length, window.length) === 0) return false;
+    this.memory.set(unread, this.#inputEnd);
+    this.#inputEnd += unread.length;
+    this.#inputEndOffset = position;
+    return true;
+  }
+
+  /** Where the module saves to and restores from. */
+  get #state(): Uint8Array {
+    const at = this.#exports.STATE.value as number;
+    return this.memory.subarray(at, at + (this.#exports.STATE_SIZE.value as number));
+  }
 }
 
 const EXPORTS: readonly (keyof Exports)[] = [
@@ -287,6 +344,8 @@ const EXPORTS: readonly (keyof Exports)[] = [
   "OUTPUT_SLACK",
   "WINDOW_USE",
   "CROSSINGS_CAPACITY",
+  "STATE",
+  "STATE_SIZE",
   "initialize",
   "startStream",
   "startSpan",
@@ -303,6 +362,8 @@ const EXPORTS: readonly (keyof Exports)[] = [
   "outputNext",
   "moveInput",
   "moveOutput",
+  "saveState",
+  "restoreState",
 ];
 
 /** Whether the module exports what {@linkcode Core} calls, and imports nothing. */

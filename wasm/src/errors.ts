@@ -12,6 +12,8 @@ export const INFLATE_ERROR_CODES = [
   "ERR_INFLATE_TRAILING_BYTES",
   /** The WebAssembly instance trapped, and was given up; others go on. */
   "ERR_INFLATE_ABORTED_INSTANCE",
+  /** A saved scan is damaged, of another version, or was made with other options. */
+  "ERR_INFLATE_STATE",
   /** A module was given that is not this package's. */
   "ERR_INFLATE_FOREIGN_MODULE",
 ] as const;

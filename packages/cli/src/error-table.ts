@@ -34,6 +34,7 @@ const LAYER_DAMAGED = "the layer itself is damaged: push the image again, or che
 const ZTOC_DAMAGED = "build the index again: socikit create {image}";
 const INDEX_DAMAGED = "build the index again: socikit create {image}; or read by another one: --index DIGEST";
 const CUT_OFF = "the file or the transfer is cut off: fetch the layer again and compare its digest";
+const STATE_UNUSABLE = "begin anew, without the saved state";
 const SPAN_SIZE = "choose a span size such as --span-size 4MiB";
 
 /** The table: docs/errors.md is made of it. */
@@ -134,6 +135,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_INFLATE_TRUNCATED: { exit: verification, hint: CUT_OFF },
   ERR_INFLATE_TRAILING_BYTES: { exit: verification, hint: LAYER_DAMAGED },
   ERR_INFLATE_ABORTED_INSTANCE: { exit: failed, hint: "this is a fault of socikit: please report it" },
+  ERR_INFLATE_STATE: { exit: failed, hint: STATE_UNUSABLE },
   ERR_INFLATE_FOREIGN_MODULE: { exit: failed, hint: "this is a fault of socikit: please report it" },
 
   // ztoc: reading one
@@ -176,6 +178,11 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
     exit: nothingToIndex,
     hint: "an image of small layers is as quick to pull; to index it all the same: {line} --min-layer-size 0",
   },
+  ERR_SOCI_TOO_MANY_ENTRIES: { exit: failed, hint: "make the list of files to prefetch by the reference's rule: --compat" },
+  ERR_SOCI_PREFETCH_MALFORMED: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_SOCI_PREFETCH_UNKNOWN_VERSION: { exit: failed, hint: "it was built by a newer tool" },
+  ERR_SOCI_PREFETCH_TOO_LARGE: { exit: verification, hint: ZTOC_DAMAGED },
+  ERR_SOCI_PREFETCH_LIST: { exit: usage, hint: "it is a JSON array of paths, or of objects with a path and a priority" },
 
   // finch-config
   ERR_FINCH_CONFIG_SYNTAX: { exit: failed, hint: "correct the file at that place: Finch cannot read it either" },
