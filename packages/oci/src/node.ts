@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { withFileLock, type FileLockOptions } from "./node/file-lock.ts";
 export { openFileSource } from "./node/file-source.ts";
-export { hostErrorCode, isMissingFile, replaceFile, syncDirectory } from "./node/replace-file.ts";
+export { hostErrorCode, isMissingFile, replaceFile, syncDirectory, type FileWriter } from "./node/replace-file.ts";
 export { readRegularFile } from "./node/read-regular-file.ts";

@@ -1,17 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+
+/** Gives a file its content, in order: each call of `write` waits until the bytes are handed over, and does not keep them. */
+export type FileWriter = (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>;
 
 /**
  * Replaces a file so that, whenever the machine stops, either the old bytes are there or all of the new ones: written
  * beside it, synced, renamed over it, and the folder synced. Without the last two a file of zeros can be what is left.
  *
+ * @param content The bytes, or who writes them; where that one fails, the old file stays.
  * @param options `mode`: permissions of the new file, exactly; by default those that the umask leaves of 0666.
  * @throws the host's error (`ENOENT`, `EACCES`, `ENOSPC`), about `path`; nothing is left beside it then.
  */
 export async function replaceFile(
   path: string,
-  bytes: Uint8Array,
+  content: Uint8Array | FileWriter,
   options?: { readonly mode?: number | undefined },
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
@@ -21,7 +25,8 @@ export async function replaceFile(
     try {
       // The mode given to open is cut down by the umask.
       if (mode !== undefined) await file.chmod(mode);
-      await file.writeFile(bytes);
+      if (content instanceof Uint8Array) await file.writeFile(content);
+      else await content((bytes) => writeAll(file, bytes));
       await file.sync();
     } finally {
       await file.close();
@@ -32,6 +37,14 @@ export async function replaceFile(
     throw aboutPath(error, temporary, path);
   }
   await syncDirectory(dirname(path));
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    // A full disk may take a part.
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at);
+    at += bytesWritten;
+  }
 }
 
 /** The host's error, about the file that the caller knows. */

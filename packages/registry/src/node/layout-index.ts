@@ -1,9 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeManifest, isImageIndex, isTag, type Descriptor } from "@socikit/oci";
-import { isMissingFile, readRegularFile, replaceFile } from "@socikit/oci/node";
+import { isMissingFile, readRegularFile, replaceFile, withFileLock } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
-import { withFileLock } from "./file-lock.ts";
 
 /** https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
 export const REF_NAME = "org.opencontainers.image.ref.name";
@@ -72,7 +71,13 @@ export class LayoutIndex {
   }
 
   #locked(body: () => Promise<void>, signal?: AbortSignal): Promise<void> {
-    return withFileLock(join(this.#directory, ".socikit-index.lock"), body, signal);
+    const path = join(this.#directory, ".socikit-index.lock");
+    const locked = (holder: string): RegistryError =>
+      new RegistryError(
+        "ERR_REGISTRY_LAYOUT_LOCKED",
+        `Cannot lock "${path}": process ${holder} holds it; remove the file if no such process is writing`,
+      );
+    return withFileLock(path, body, { locked, signal });
   }
 
   async #document(): Promise<Document> {

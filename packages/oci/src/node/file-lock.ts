@@ -1,30 +1,39 @@
+import { randomUUID } from "node:crypto";
 import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
-import { hostErrorCode, isMissingFile } from "@socikit/oci/node";
-import { RegistryError } from "../errors.ts";
-import { uploadId } from "../upload-id.ts";
+import { hostErrorCode, isMissingFile } from "./replace-file.ts";
 
 /** Milliseconds to wait for a lock that another process holds. It is held for one small read, write and rename. */
 const PATIENCE_MS = 10_000;
 /** Milliseconds after which a lock is nobody's, where its holder's process cannot be looked up: it is on another machine. */
 const STALE_MS = 60_000;
+/** The same for a lock without a holder's name, which is there between two calls, unless a process was killed there. */
+const NAMELESS_MS = 5000;
 const POLL_MS = 15;
 
 /** Writers of this process, by path: they queue here and never meet at the file. */
 const queues = new Map<string, Promise<unknown>>();
+
+/** What {@linkcode withFileLock} is told. */
+export interface FileLockOptions {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+  /** The error for a lock that another process keeps for ten seconds; `holder` is that process's number. */
+  readonly locked: (holder: string) => Error;
+}
 
 /**
  * Runs `body` while no other writer does, in this process or another one: a file that only one can create. A lock left
  * behind by a process that died is removed.
  *
  * @param path The lock file; the same spelling for all writers of one process.
- * @throws {RegistryError} `ERR_REGISTRY_LAYOUT_LOCKED` when another process keeps it for ten seconds.
+ * @throws what `options.locked` makes when another process keeps it for ten seconds.
  */
-export function withFileLock<T>(path: string, body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export function withFileLock<T>(path: string, body: () => Promise<T>, options: FileLockOptions): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
   const mine = before.then(async () => {
-    const token = await acquire(path, signal);
+    const token = await acquire(path, options);
     try {
       return await body();
     } finally {
@@ -39,8 +48,8 @@ export function withFileLock<T>(path: string, body: () => Promise<T>, signal?: A
   return mine;
 }
 
-async function acquire(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const token = `${process.pid} ${uploadId()} ${hostname()}`;
+async function acquire(path: string, { signal, locked }: FileLockOptions): Promise<string> {
+  const token = `${process.pid} ${randomUUID()} ${hostname()}`;
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     signal?.throwIfAborted();
@@ -53,12 +62,8 @@ async function acquire(path: string, signal: AbortSignal | undefined): Promise<s
     const holder = await contentOf(path);
     if (holder === undefined) continue;
     if (await isStale(path, holder)) await remove(path, holder);
-    else if (Date.now() > deadline) {
-      throw new RegistryError(
-        "ERR_REGISTRY_LAYOUT_LOCKED",
-        `Cannot lock "${path}": process ${holder.split(" ", 1)[0]} holds it; remove the file if no such process is writing`,
-      );
-    } else await wait(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {});
+    else if (Date.now() > deadline) throw locked(holder.split(" ", 1)[0]!);
+    else await wait(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {});
   }
 }
 
@@ -92,7 +97,7 @@ async function isStale(path: string, holder: string): Promise<boolean> {
   if (/^\d+$/.test(pid ?? "") && host.join(" ") === hostname()) return !isRunning(Number(pid));
   try {
     // Of another machine's process, and of a file that is empty between creation and writing, only the age tells.
-    return Date.now() - (await stat(path)).mtimeMs > STALE_MS;
+    return Date.now() - (await stat(path)).mtimeMs > (holder === "" ? NAMELESS_MS : STALE_MS);
   } catch (error) {
     if (isMissingFile(error)) return false;
     throw error;
@@ -114,7 +119,7 @@ function isRunning(pid: number): boolean {
  * one: so it is moved aside first, looked at, and put back where it is not the stale one.
  */
 async function remove(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${uploadId()}`;
+  const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
     if ((await contentOf(aside)) !== stale) await link(aside, path);

@@ -29,6 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
+const options = { locked: (holder: string): Error => new Error(`held by ${holder}`) };
+
 /** A process that has ended: numbers of processes end at 4194304. */
 const DEAD = 4_194_304 + 1;
 
@@ -38,11 +40,15 @@ test("withFileLock() runs one body at a time, and removes the file", async () =>
   let most = 0;
   await Promise.all(
     Array.from({ length: 10 }, () =>
-      withFileLock(path, async () => {
-        most = Math.max(most, ++running);
-        expect(await readFile(path, "utf8")).toContain(String(process.pid));
-        running--;
-      }),
+      withFileLock(
+        path,
+        async () => {
+          most = Math.max(most, ++running);
+          expect(await readFile(path, "utf8")).toContain(String(process.pid));
+          running--;
+        },
+        options,
+      ),
     ),
   );
   expect(most).toBe(1);
@@ -51,16 +57,18 @@ test("withFileLock() runs one body at a time, and removes the file", async () =>
 
 test("withFileLock() goes on after a body that failed", async () => {
   const path = join(root, "failed");
-  await expect(withFileLock(path, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
-  expect(await withFileLock(path, async () => "yes")).toBe("yes");
+  await expect(withFileLock(path, () => Promise.reject(new Error("no")), options)).rejects.toThrow("no");
+  expect(await withFileLock(path, async () => "yes", options)).toBe("yes");
 });
 
 test("withFileLock() waits for another process, and gives up with the signal's reason", async () => {
   const path = join(root, "held");
   await writeFile(path, `${process.ppid} other ${hostname()}`);
   const signal = AbortSignal.timeout(50);
-  await expect(withFileLock(path, async () => "mine", signal)).rejects.toMatchObject({ name: "TimeoutError" });
-  const waiting = withFileLock(path, async () => "mine");
+  await expect(withFileLock(path, async () => "mine", { ...options, signal })).rejects.toMatchObject({
+    name: "TimeoutError",
+  });
+  const waiting = withFileLock(path, async () => "mine", options);
   setTimeout(() => void rm(path), 50);
   expect(await waiting).toBe("mine");
 });
@@ -68,10 +76,10 @@ test("withFileLock() waits for another process, and gives up with the signal's r
 test("withFileLock() removes the lock of a process that died, and one of a machine long gone", async () => {
   const path = join(root, "stale");
   await writeFile(path, `${DEAD} other ${hostname()}`);
-  expect(await withFileLock(path, async () => "mine")).toBe("mine");
+  expect(await withFileLock(path, async () => "mine", options)).toBe("mine");
   await writeFile(path, "1 other elsewhere.test");
   await utimes(path, new Date(0), new Date(0));
-  expect(await withFileLock(path, async () => "mine")).toBe("mine");
+  expect(await withFileLock(path, async () => "mine", options)).toBe("mine");
   expect((await readdir(root)).filter((name) => name.startsWith("stale"))).toEqual([]);
 });
 
@@ -80,25 +88,31 @@ test("withFileLock() leaves the lock of a process that runs here alone, however 
   await writeFile(path, `${process.ppid} other ${hostname()}`);
   await utimes(path, new Date(0), new Date(0));
   const signal = AbortSignal.timeout(100);
-  await expect(withFileLock(path, async () => "mine", signal)).rejects.toMatchObject({ name: "TimeoutError" });
+  await expect(withFileLock(path, async () => "mine", { ...options, signal })).rejects.toMatchObject({
+    name: "TimeoutError",
+  });
   expect(await readFile(path, "utf8")).toContain("other");
 });
 
 test("withFileLock() leaves no lock and no open file where the disk is full", async () => {
   const path = join(root, "full");
   disk.fail = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
-  await expect(withFileLock(path, async () => "mine")).rejects.toMatchObject({ code: "ENOSPC" });
+  await expect(withFileLock(path, async () => "mine", options)).rejects.toMatchObject({ code: "ENOSPC" });
   disk.fail = undefined;
   expect(disk.closed).toBe(1);
   expect((await readdir(root)).filter((name) => name.startsWith("full"))).toEqual([]);
-  expect(await withFileLock(path, async () => "mine")).toBe("mine");
+  expect(await withFileLock(path, async () => "mine", options)).toBe("mine");
 });
 
-test("withFileLock() takes an empty lock for nobody's only when it is old", async () => {
+test("withFileLock() takes an empty lock for nobody's after a moment, long before the end of its patience", async () => {
   const path = join(root, "empty");
   await writeFile(path, "");
   const signal = AbortSignal.timeout(50);
-  await expect(withFileLock(path, async () => "mine", signal)).rejects.toMatchObject({ name: "TimeoutError" });
-  await utimes(path, new Date(0), new Date(0));
-  expect(await withFileLock(path, async () => "mine")).toBe("mine");
+  await expect(withFileLock(path, async () => "mine", { ...options, signal })).rejects.toMatchObject({
+    name: "TimeoutError",
+  });
+  // Its process was killed between making and filling it.
+  const before = new Date(Date.now() - 6000);
+  await utimes(path, before, before);
+  expect(await withFileLock(path, async () => "mine", options)).toBe("mine");
 });
