@@ -5,7 +5,7 @@ import { createPathReader, MAX_SYMLINKS, type PathReader } from "./image-paths.t
 import type { FileTree } from "./file-tree.ts";
 import { createImageTree } from "./image-tree.ts";
 import type { LazyLayer } from "./lazy-layer.ts";
-import { MergedTree } from "./merged-tree.ts";
+import { MergedTree } from "@socikit/soci-index";
 import { someDigest } from "./testing/fake-index.ts";
 import { tableOf, tocEntry } from "./testing/toc-entry.ts";
 

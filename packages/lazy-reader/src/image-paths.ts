@@ -1,6 +1,6 @@
 import { toByteString, toDisplay, type ByteString, type ReadOptions } from "@socikit/oci";
 import { onAbort } from "./abort-listeners.ts";
-import { componentsOf, MAX_PATH_BYTES } from "./entry-path.ts";
+import { componentsOf, MAX_PATH_BYTES } from "@socikit/soci-index";
 import { LazyReadError } from "./errors.ts";
 import type { Attributes, FileTree } from "./file-tree.ts";
 

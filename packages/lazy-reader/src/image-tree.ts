@@ -4,7 +4,7 @@ import { EntryContents } from "./entry-content.ts";
 import { LazyReadError } from "./errors.ts";
 import type { Attributes, FileTree } from "./file-tree.ts";
 import type { LazyLayer } from "./lazy-layer.ts";
-import type { MergedTree } from "./merged-tree.ts";
+import type { MergedTree } from "@socikit/soci-index";
 import type { TrustTier } from "./piece-cache.ts";
 
 /** Entries that one `readdir` returns. */

@@ -23,8 +23,6 @@ export { ByteBudget } from "./byte-budget.ts";
 export type { LayerMode, LazyLayer } from "./lazy-layer.ts";
 export type { Attributes, FileTree, OpenFile } from "./file-tree.ts";
 export { createImageTree, type ImageTree } from "./image-tree.ts";
-export { MAX_MERGED_ENTRIES } from "./merge-layers.ts";
-export { MAX_TREE_ENTRIES, MergedTree, type RefusedEntry } from "./merged-tree.ts";
 export {
   createPathReader,
   MAX_SYMLINKS,
@@ -33,7 +31,18 @@ export {
   type PathReader,
   type ReadFileOptions,
 } from "./image-paths.ts";
-export { entryPath, MAX_PATH_BYTES, MAX_PATH_DEPTH, whiteoutOf, type Whiteout } from "./entry-path.ts";
+// The merged names of an image's layers, which prefetch lists are looked up in too.
+export {
+  entryPath,
+  MAX_MERGED_ENTRIES,
+  MAX_PATH_BYTES,
+  MAX_PATH_DEPTH,
+  MAX_TREE_ENTRIES,
+  MergedTree,
+  whiteoutOf,
+  type RefusedEntry,
+  type Whiteout,
+} from "@socikit/soci-index";
 export { EntryContents, MAX_HEADER_BYTES, MAX_READ_BYTES } from "./entry-content.ts";
 export {
   createPieceCache,

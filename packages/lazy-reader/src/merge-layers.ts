@@ -1,12 +1,6 @@
+import { mergeTables, SociIndexError, type MergedTree, type RefusedEntry } from "@socikit/soci-index";
 import type { LazyLayer } from "./lazy-layer.ts";
 import { LazyReadError } from "./errors.ts";
-import { MergedTree, type RefusedEntry } from "./merged-tree.ts";
-
-/**
- * Entries of an image's layers together, unless told otherwise. A layer counts as often as the manifest names it, and each time is
- * work, though it may change nothing: a manifest has room for ten thousand.
- */
-export const MAX_MERGED_ENTRIES: number = 10_000_000;
 
 /** Bounds of a merge. */
 export interface MergeOptions {
@@ -26,21 +20,14 @@ export interface MergeOptions {
  * @throws {LazyReadError} `ERR_LAZY_TOO_MANY_ENTRIES`; where the layers have too many together, before anything is done.
  */
 export async function mergeLayers(layers: readonly LazyLayer[], options: MergeOptions): Promise<MergedTree> {
-  const { signal, onRefused, maxMergedEntries = MAX_MERGED_ENTRIES } = options;
-  const entries = layers.reduce((sum, { toc }) => sum + toc.length, 0);
-  if (entries > maxMergedEntries)
-    throw new LazyReadError(
-      "ERR_LAZY_TOO_MANY_ENTRIES",
-      `Cannot merge layers: the ${layers.length} of them have ${entries} entries together, more than ${maxMergedEntries}`,
+  const { signal, maxTreeEntries, maxMergedEntries, onRefused } = options;
+  try {
+    return await mergeTables(
+      layers.map(({ toc }) => toc),
+      { signal, maxTreeEntries, maxMergedEntries, onRefused: (layer, refused) => onRefused(layers[layer]!, refused) },
     );
-  const tree = new MergedTree(options.maxTreeEntries);
-  for (const [i, layer] of layers.entries()) {
-    const steps = tree.addInSteps(i, layer.toc, (refused) => onRefused(layer, refused));
-    while (!steps.next().done) {
-      // One after the other: each layer goes on top of those before.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      signal?.throwIfAborted();
-    }
+  } catch (cause) {
+    if (!(cause instanceof SociIndexError) || cause.code !== "ERR_SOCI_TOO_MANY_ENTRIES") throw cause;
+    throw new LazyReadError("ERR_LAZY_TOO_MANY_ENTRIES", cause.message, { cause });
   }
-  return tree;
 }

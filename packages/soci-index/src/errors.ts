@@ -7,6 +7,12 @@ export const SOCI_INDEX_ERROR_CODES = [
   "ERR_SOCI_UNKNOWN_LAYER_TYPE",
   "ERR_SOCI_LAYER_FAILED",
   "ERR_SOCI_NOTHING_TO_INDEX",
+  "ERR_SOCI_TOO_MANY_ENTRIES",
+  // Prefetch artifacts, and lists of files to make them of.
+  "ERR_SOCI_PREFETCH_MALFORMED",
+  "ERR_SOCI_PREFETCH_UNKNOWN_VERSION",
+  "ERR_SOCI_PREFETCH_TOO_LARGE",
+  "ERR_SOCI_PREFETCH_LIST",
 ] as const;
 
 /** One of {@linkcode SOCI_INDEX_ERROR_CODES}. */

@@ -39,4 +39,14 @@ export {
   type DiscoveryEvent,
   type DiscoveryStep,
 } from "./discover.ts";
+export {
+  componentsOf,
+  entryPath,
+  MAX_PATH_BYTES,
+  MAX_PATH_DEPTH,
+  whiteoutOf,
+  type Whiteout,
+} from "./tree/entry-path.ts";
+export { MAX_MERGED_ENTRIES, mergeTables, type MergeTablesOptions } from "./tree/merge-tables.ts";
+export { MAX_TREE_ENTRIES, MergedTree, type RefusedEntry } from "./tree/merged-tree.ts";
 export { encodePrefetch, type PrefetchArtifact, type PrefetchRange } from "./prefetch/prefetch-artifact.ts";

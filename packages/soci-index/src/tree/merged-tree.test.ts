@@ -3,7 +3,7 @@ import type { TocEntry } from "@socikit/ztoc";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MergedTree } from "./merged-tree.ts";
-import { tableOf, tocEntry } from "./testing/toc-entry.ts";
+import { tableOf, tocEntry } from "../testing/toc-entry.ts";
 
 /** What a tree shows: by path, the layer and entry that an entry comes from; `implied` for what nobody wrote. */
 function show(tree: MergedTree): Record<string, string> {
@@ -156,7 +156,7 @@ describe("MergedTree", () => {
   test("takes as many entries as its limit, and not one more", () => {
     expect(() => new MergedTree(3).add(0, tableOf([f("a/b"), f("c")]))).not.toThrow();
     expect(() => new MergedTree(3).add(0, tableOf([f("a/b"), f("c"), f("d")]))).toThrow(
-      expect.objectContaining({ code: "ERR_LAZY_TOO_MANY_ENTRIES" }),
+      expect.objectContaining({ code: "ERR_SOCI_TOO_MANY_ENTRIES" }),
     );
   });
 
@@ -165,7 +165,7 @@ describe("MergedTree", () => {
     const names = Array.from({ length: 31_000 }, (_, i) => f(`${i}/${"a/".repeat(248)}f`));
     const before = process.memoryUsage().heapUsed;
     const tree = new MergedTree();
-    expect(() => tree.add(0, tableOf(names))).toThrow(expect.objectContaining({ code: "ERR_LAZY_TOO_MANY_ENTRIES" }));
+    expect(() => tree.add(0, tableOf(names))).toThrow(expect.objectContaining({ code: "ERR_SOCI_TOO_MANY_ENTRIES" }));
     // 180 MB, and what has not been collected yet. With a map for each it was 430.
     expect((process.memoryUsage().heapUsed - before) / 2 ** 20).toBeLessThan(400);
     expect(tree.length).toBe(2_000_002);

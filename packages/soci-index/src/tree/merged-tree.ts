@@ -1,7 +1,7 @@
 import type { ByteString } from "@socikit/oci";
 import type { TableOfContents, TocEntry } from "@socikit/ztoc";
 import { entryPath, WHITEOUT_PREFIX, whiteoutOf } from "./entry-path.ts";
-import { LazyReadError } from "./errors.ts";
+import { SociIndexError } from "../errors.ts";
 
 /** Id of the root; what FUSE calls its root, too. 0 means "none" in the columns. */
 const ROOT = 1;
@@ -97,7 +97,7 @@ export class MergedTree {
    *
    * @param layer The number to remember it by.
    * @returns The entries that were not taken.
-   * @throws {LazyReadError} `ERR_LAZY_TOO_MANY_ENTRIES`.
+   * @throws {SociIndexError} `ERR_SOCI_TOO_MANY_ENTRIES`.
    */
   add(layer: number, toc: TableOfContents): RefusedEntry[] {
     const refused: RefusedEntry[] = [];
@@ -271,8 +271,8 @@ export class MergedTree {
   #create(parent: number, name: ByteString, layer: number, entry: number, directory: boolean): number {
     const id = this.#layer.length;
     if (id - ROOT > this.#maxEntries)
-      throw new LazyReadError(
-        "ERR_LAZY_TOO_MANY_ENTRIES",
+      throw new SociIndexError(
+        "ERR_SOCI_TOO_MANY_ENTRIES",
         `Cannot merge layers: they have more than ${this.#maxEntries} entries`,
       );
     this.#layer.push(layer);
