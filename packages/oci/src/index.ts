@@ -53,6 +53,7 @@ export {
   type ImageIndex,
   type ImageManifest,
 } from "./manifest.ts";
+export { decodeGoJson, foldName, JsonFraction, type Json, type JsonObject } from "./go-json-decode.ts";
 export { encodeGoJson, encodeIndex, encodeManifest, type GoJson } from "./go-json.ts";
 export type {
   BlobMounter,
