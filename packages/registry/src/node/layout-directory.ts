@@ -2,28 +2,22 @@ import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   digestOf,
-  isDigest,
   isTag,
-  OciError,
-  verifyStream,
-  type BlobSource,
   type BlobUpload,
   type Descriptor,
   type Digest,
   type DigestAlgorithm,
-  type FetchedManifest,
   type ReadOptions,
 } from "@socikit/oci";
-import { isMissingFile, openFileSource, readRegularFile, replaceFile, syncDirectory } from "@socikit/oci/node";
+import { isMissingFile, readRegularFile, replaceFile, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { manifestFacts } from "../manifest-facts.ts";
-import { referrersTag } from "../referrers.ts";
-import { sizeMismatch } from "../size-mismatch.ts";
-import { sourceStream } from "../source-stream.ts";
 import type { StoreRepository } from "../store.ts";
 import { nameOfRaw, rawEntry, reaches, withoutChildren, withoutNames, type FactsOf } from "./layout-entries.ts";
-import { findTag, LayoutIndex, tagOfName, unreadableFile } from "./layout-index.ts";
-import { isWhole, LayoutManifests, statFile } from "./layout-manifests.ts";
+import { DirectoryFiles, statFile } from "./layout-files.ts";
+import { findTag, LayoutIndex, unreadableFile } from "./layout-index.ts";
+import { isWhole, LayoutManifests } from "./layout-manifests.ts";
+import { LayoutReader } from "./layout-reader.ts";
 import { LayoutUploads } from "./layout-upload.ts";
 
 /** Options of {@linkcode openLayoutDirectory}. */
@@ -63,9 +57,6 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
 
 /** Largest `oci-layout` read, in bytes; those of all tools have fewer than a hundred. */
 const MAX_LAYOUT_FILE = 64 * 1024;
-
-/** Tags that an error names. */
-const MAX_NAMED = 10;
 
 /**
  * Opens an OCI image layout.
@@ -123,79 +114,25 @@ async function checkLayout(directory: string): Promise<void> {
     throw invalidLayout(directory, `its version is ${JSON.stringify(version) ?? "missing"}, and only 1.x is known`);
 }
 
-class OpenLayout implements LayoutDirectory {
+class OpenLayout extends LayoutReader implements LayoutDirectory {
   readonly directory: string;
+  readonly #files: DirectoryFiles;
   readonly #index: LayoutIndex;
   readonly #uploads: LayoutUploads;
   readonly #manifests: LayoutManifests;
   readonly #factsOf: FactsOf;
 
   constructor(directory: string, root: string | undefined) {
+    const files = new DirectoryFiles(directory, root);
+    const manifests = new LayoutManifests(files);
+    const index = new LayoutIndex(directory);
+    super(files, manifests, () => index.entries());
     this.directory = directory;
-    this.#index = new LayoutIndex(directory);
+    this.#files = files;
+    this.#index = index;
     this.#uploads = new LayoutUploads(join(directory, "blobs"));
-    this.#manifests = new LayoutManifests(directory, root);
-    this.#factsOf = (descriptor) => this.#manifests.facts(descriptor);
-  }
-
-  async entries(options?: ReadOptions): Promise<readonly Descriptor[]> {
-    options?.signal?.throwIfAborted();
-    return (await this.#index.entries()).map(({ descriptor }) => descriptor);
-  }
-
-  async onlyImage(options?: ReadOptions): Promise<Descriptor> {
-    const images = new Map<Digest, { readonly descriptor: Descriptor; readonly name: string | undefined }>();
-    const children = new Set<Digest>();
-    let broken: unknown;
-    for (const { descriptor, name } of await this.#index.entries()) {
-      options?.signal?.throwIfAborted();
-      const facts = await this.#manifests.checkedFacts(descriptor).catch((error: unknown) => {
-        if (!(error instanceof OciError || error instanceof RegistryError)) throw error;
-        broken ??= error;
-        return undefined;
-      });
-      if (facts?.isImage !== true || isReferrersTag(name)) continue;
-      for (const child of facts.children) children.add(child.digest);
-      const found = { mediaType: facts.mediaType, digest: descriptor.digest, size: descriptor.size };
-      images.set(found.digest, { descriptor: found, name: images.get(found.digest)?.name ?? name });
-    }
-    // oras lists the children of an index beside it.
-    const roots = [...images.values()].filter(
-      ({ descriptor, name }) => name !== undefined || !children.has(descriptor.digest),
-    );
-    const [first, ...others] = roots;
-    if (first === undefined) {
-      // Where one is there that cannot be read, this is what is to be known.
-      if (broken !== undefined) throw broken;
-      throw new RegistryError("ERR_REGISTRY_MANIFEST_UNKNOWN", `Cannot find image: "${this.directory}" holds none`);
-    }
-    if (others.length === 0) return first.descriptor;
-    const names = roots.map(({ descriptor, name }) => name ?? descriptor.digest);
-    const more = names.length > MAX_NAMED ? `, and ${names.length - MAX_NAMED} more` : "";
-    throw new RegistryError(
-      "ERR_REGISTRY_AMBIGUOUS_IMAGE",
-      `Cannot choose an image: "${this.directory}" holds ${names.slice(0, MAX_NAMED).join(", ")}${more}; name one`,
-    );
-  }
-
-  async resolve(tagOrDigest: string, options?: ReadOptions): Promise<Descriptor> {
-    options?.signal?.throwIfAborted();
-    const { digest, mediaType } = await this.#find(tagOrDigest);
-    if (mediaType === "") return (await this.#manifests.fetch(digest, "", tagOrDigest)).descriptor;
-    const file = await this.#manifests.findBlob(digest);
-    if (file === undefined) throw this.#manifests.unknown(tagOrDigest);
-    return { mediaType, digest, size: file.size };
-  }
-
-  async fetchManifest(target: string | Descriptor, options?: ReadOptions): Promise<FetchedManifest> {
-    options?.signal?.throwIfAborted();
-    if (typeof target === "string") {
-      const { digest, mediaType } = await this.#find(target);
-      return this.#manifests.fetch(digest, mediaType, target);
-    }
-    const fetched = await this.#manifests.fetch(target.digest, target.mediaType, target.digest);
-    if (fetched.descriptor.size !== target.size) throw sizeMismatch(target, fetched.descriptor.size, this.directory);
-    return fetched;
+    this.#manifests = manifests;
+    this.#factsOf = (descriptor) => manifests.facts(descriptor);
   }
 
   async pushManifest(
@@ -207,7 +144,7 @@ class OpenLayout implements LayoutDirectory {
     const digest = digestOf(bytes, options?.algorithm);
     const facts = manifestFacts(bytes, digest, mediaType);
     const descriptor: Descriptor = { mediaType: facts.mediaType, digest, size: bytes.length };
-    const path = this.#manifests.blobPath(digest);
+    const path = this.#files.path(digest);
     const made = await mkdir(dirname(path), { recursive: true });
     if (made !== undefined) await syncDirectory(dirname(made));
     if (!(await isWhole(path, digest))) await replaceFile(path, bytes);
@@ -246,30 +183,6 @@ class OpenLayout implements LayoutDirectory {
     }, options?.signal);
   }
 
-  async stat(digest: Digest, options?: ReadOptions): Promise<{ readonly size: number } | undefined> {
-    options?.signal?.throwIfAborted();
-    const found = await this.#manifests.findBlob(digest);
-    return found && { size: found.size };
-  }
-
-  async open(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<BlobSource> {
-    options?.signal?.throwIfAborted();
-    const file = await this.#manifests.findBlob(blob.digest);
-    if (file === undefined) {
-      throw new RegistryError(
-        "ERR_REGISTRY_BLOB_UNKNOWN",
-        `Cannot open blob: "${this.directory}" has no ${blob.digest}`,
-      );
-    }
-    if (file.size !== blob.size) throw sizeMismatch(blob, file.size, this.directory);
-    return openFileSource(file.path);
-  }
-
-  async stream(blob: Pick<Descriptor, "digest" | "size">, options?: ReadOptions): Promise<ReadableStream<Uint8Array>> {
-    const source = await this.open(blob, options);
-    return verifyStream(sourceStream(source, 0, source.size, options?.signal), blob);
-  }
-
   async begin(options?: ReadOptions & { readonly algorithm?: DigestAlgorithm }): Promise<BlobUpload> {
     options?.signal?.throwIfAborted();
     return this.#uploads.begin(options?.algorithm ?? "sha256");
@@ -280,50 +193,15 @@ class OpenLayout implements LayoutDirectory {
     return this.#uploads.resume(id);
   }
 
-  async *referrers(
-    subject: Digest,
-    options?: ReadOptions & { readonly artifactType?: string },
-  ): AsyncIterable<Descriptor> {
-    const seen = new Set<Digest>();
-    const wanted = (referrer: Descriptor): boolean => {
-      if (seen.has(referrer.digest)) return false;
-      seen.add(referrer.digest);
-      return options?.artifactType === undefined || referrer.artifactType === options.artifactType;
-    };
-    const entries = await this.#index.entries();
-    for (const { descriptor } of entries) {
-      options?.signal?.throwIfAborted();
-      const facts = await this.#factsOf(descriptor);
-      if (facts?.subject === subject && wanted(facts.referrer)) yield facts.referrer;
-    }
-    // Layouts that were copied from a registry without the referrers API hold its list under this tag.
-    const listed = entries.find(({ name }) => name === referrersTag(subject));
-    for (const referrer of (listed && (await this.#factsOf(listed.descriptor)))?.children ?? []) {
-      if (wanted(referrer)) yield referrer;
-    }
-  }
-
-  async *tags(options?: ReadOptions): AsyncIterable<string> {
-    const tags = new Set<string>();
-    for (const { name } of await this.#index.entries()) {
-      const tag = name === undefined ? undefined : tagOfName(name);
-      if (tag !== undefined) tags.add(tag);
-    }
-    for (const tag of [...tags].sort()) {
-      options?.signal?.throwIfAborted();
-      yield tag;
-    }
-  }
-
   async deleteManifest(digest: Digest, options?: ReadOptions): Promise<void> {
     options?.signal?.throwIfAborted();
-    await this.#find(digest);
-    if ((await statFile(this.#manifests.blobPath(digest))) === undefined) throw this.#manifests.unknown(digest);
+    await this.find(digest);
+    if ((await statFile(this.#files.path(digest))) === undefined) throw this.#manifests.unknown(digest);
     await this.#index.update(async (entries) => {
       const kept = entries.filter(({ descriptor }) => descriptor.digest !== digest);
       return kept.length === entries.length ? undefined : kept.map(({ raw }) => raw);
     }, options?.signal);
-    await rm(this.#manifests.blobPath(digest), { force: true });
+    await rm(this.#files.path(digest), { force: true });
     this.#manifests.forget(digest);
   }
 
@@ -339,7 +217,7 @@ class OpenLayout implements LayoutDirectory {
   async deleteBlob(digest: Digest, options?: ReadOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     try {
-      await rm(this.#manifests.blobPath(digest));
+      await rm(this.#files.path(digest));
     } catch (cause) {
       if (!isMissingFile(cause)) throw cause;
       throw new RegistryError("ERR_REGISTRY_BLOB_UNKNOWN", `Cannot remove blob: "${this.directory}" has no ${digest}`, {
@@ -347,22 +225,6 @@ class OpenLayout implements LayoutDirectory {
       });
     }
   }
-
-  /** What a tag or digest names; the media type is empty where the entry has none, or there is no entry. */
-  async #find(tagOrDigest: string): Promise<{ readonly digest: Digest; readonly mediaType: string }> {
-    const entries = await this.#index.entries();
-    if (isDigest(tagOrDigest)) {
-      const listed = entries.find(({ descriptor }) => descriptor.digest === tagOrDigest && descriptor.mediaType !== "");
-      return { digest: tagOrDigest, mediaType: listed?.descriptor.mediaType ?? "" };
-    }
-    const entry = findTag(entries, tagOrDigest);
-    if (entry === undefined) throw this.#manifests.unknown(tagOrDigest);
-    return { digest: entry.descriptor.digest, mediaType: entry.descriptor.mediaType };
-  }
-}
-
-function isReferrersTag(name: string | undefined): boolean {
-  return name !== undefined && /^sha(?:256|512)-[0-9a-f]{64}$/.test(name);
 }
 
 function invalidLayout(directory: string, what: string, cause?: unknown): RegistryError {

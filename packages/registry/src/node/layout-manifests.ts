@@ -1,75 +1,47 @@
-import { realpath, stat } from "node:fs/promises";
-import { join, sep } from "node:path";
 import {
   algorithmOf,
   digestOf,
-  hexOf,
   MAX_MANIFEST_SIZE,
   OciError,
   type Descriptor,
   type Digest,
   type FetchedManifest,
 } from "@socikit/oci";
-import { isMissingFile, readRegularFile } from "@socikit/oci/node";
+import { readRegularFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
+import { statFile, type LayoutFiles } from "./layout-files.ts";
 
 /** Facts kept of manifests, so that listing referrers reads each manifest once. */
 const MAX_FACTS = 10_000;
 
 /** The manifests among a layout's blobs: read, verified, and what is to be known of them remembered. */
 export class LayoutManifests {
-  readonly #directory: string;
-  readonly #root: string | undefined;
+  readonly #files: LayoutFiles;
   readonly #known = new Map<Digest, ManifestFacts>();
 
-  /**
-   * @param directory The layout's real path.
-   * @param root Real path of a directory that holds it: links of blobs are followed inside of it alone. Anywhere without.
-   */
-  constructor(directory: string, root: string | undefined) {
-    this.#directory = directory;
-    this.#root = root;
-  }
-
-  /** A digest is checked when it is made, so that the path stays inside. */
-  blobPath(digest: Digest): string {
-    return join(this.#directory, "blobs", algorithmOf(digest), hexOf(digest));
-  }
-
-  /**
-   * A blob that is there: its real path and size. A link that leads out of the root is as good as none.
-   */
-  async findBlob(digest: Digest): Promise<{ readonly path: string; readonly size: number } | undefined> {
-    try {
-      const path = await realpath(this.blobPath(digest));
-      if (this.#root !== undefined && !isInside(path, this.#root)) return undefined;
-      const file = await statFile(path);
-      return file && { path, size: file.size };
-    } catch (error) {
-      if (isMissingFile(error)) return undefined;
-      throw error;
-    }
+  constructor(files: LayoutFiles) {
+    this.#files = files;
   }
 
   /** Reads and verifies a manifest. A blob that is none is as unknown as one that is not there. */
   async fetch(digest: Digest, mediaType: string, asked: string): Promise<FetchedManifest> {
-    const file = await this.findBlob(digest);
+    const file = await this.#files.find(digest);
     if (file === undefined) throw this.unknown(asked);
     if (file.size > MAX_MANIFEST_SIZE) {
       // A layer, most likely, whose digest was taken for a manifest's.
       if (mediaType === "") throw this.unknown(asked);
       throw new OciError(
         "ERR_OCI_TOO_LARGE",
-        `Cannot read manifest ${digest} of "${this.#directory}": its ${file.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
+        `Cannot read manifest ${digest} of "${this.#files.place}": its ${file.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
       );
     }
-    const bytes = await readRegularFile(file.path, MAX_MANIFEST_SIZE);
+    const bytes = await file.read(MAX_MANIFEST_SIZE);
     const found = digestOf(bytes, algorithmOf(digest));
     if (found !== digest)
       throw new OciError(
         "ERR_OCI_DIGEST_MISMATCH",
-        `Cannot read manifest ${digest} of "${this.#directory}": the bytes have digest ${found}`,
+        `Cannot read manifest ${digest} of "${this.#files.place}": the bytes have digest ${found}`,
       );
     if (mediaType !== "") return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     try {
@@ -111,7 +83,7 @@ export class LayoutManifests {
   unknown(tagOrDigest: string, cause?: unknown): RegistryError {
     return new RegistryError(
       "ERR_REGISTRY_MANIFEST_UNKNOWN",
-      `Cannot find manifest: "${this.#directory}" has no ${JSON.stringify(tagOrDigest.slice(0, 200))}`,
+      `Cannot find manifest: "${this.#files.place}" has no ${JSON.stringify(tagOrDigest.slice(0, 200))}`,
       { cause },
     );
   }
@@ -120,22 +92,6 @@ export class LayoutManifests {
   forget(digest: Digest): void {
     this.#known.delete(digest);
   }
-}
-
-/** Size of a regular file, links followed; `undefined` where there is none. A pipe in its place would be read forever. */
-export async function statFile(path: string): Promise<{ readonly size: number } | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? { size: found.size } : undefined;
-  } catch (error) {
-    if (isMissingFile(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Whether a real path is in a directory, by its real path. */
-export function isInside(path: string, directory: string): boolean {
-  return path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
 }
 
 /** Whether the file is there with the bytes of its digest: one that another tool did not sync may be zeros. */

@@ -13,7 +13,7 @@ import { isMissingFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import type { Store, StoreRepository } from "../store.ts";
 import { isLayoutDirectory, openLayoutDirectory, type LayoutDirectory } from "./layout-directory.ts";
-import { isInside } from "./layout-manifests.ts";
+import { isInside } from "./layout-files.ts";
 
 /** Deepest folder below the root that is looked into. */
 const MAX_DEPTH = 16;
