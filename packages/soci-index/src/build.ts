@@ -5,15 +5,16 @@
  */
 export {
   createIndex,
-  DEFAULT_MIN_LAYER_SIZE,
   type CreatedIndex,
   type CreateOptions,
   type CreatePorts,
   type CreateResult,
-  type LayerOutcome,
 } from "./create/create-index.ts";
+export { DEFAULT_MIN_LAYER_SIZE, type IndexingOptions } from "./create/index-settings.ts";
+export type { LayerOutcome } from "./create/layer-outcome.ts";
 export type {
   CreateEvent,
+  IndexingEvent,
   IndexPushedEvent,
   LayerEvent,
   LayerIndexedEvent,

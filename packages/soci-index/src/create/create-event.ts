@@ -51,11 +51,13 @@ export interface IndexPushedEvent extends ProgressEvent {
   readonly platform?: Platform;
 }
 
-/** What {@linkcode createIndex} tells while it works. */
-export type CreateEvent =
+/** What is told of layers, whatever the index is for. */
+export type IndexingEvent =
   | LayerStartedEvent
   | LayerProgressEvent
   | LayerIndexedEvent
   | LayerSkippedEvent
-  | ZtocPushedEvent
-  | IndexPushedEvent;
+  | ZtocPushedEvent;
+
+/** What {@linkcode createIndex} tells while it works. */
+export type CreateEvent = IndexingEvent | IndexPushedEvent;

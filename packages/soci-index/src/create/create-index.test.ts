@@ -260,7 +260,7 @@ test("createIndex() keeps the builder's error as the cause", async () => {
 });
 
 test.for<[string, CreateOptions]>([
-  ["spans of no bytes", { spanSize: 0 }],
+  ["spans of a negative size", { spanSize: -1 }],
   ["spans of half a byte", { spanSize: 0.5 }],
   ["a negative minimum", { minLayerSize: -1 }],
   ["no concurrency", { concurrency: 0 }],

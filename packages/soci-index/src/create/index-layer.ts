@@ -1,0 +1,98 @@
+import type { BlobReader, BlobWriter, Descriptor, ReadOptions } from "@socikit/oci";
+import type { Inflate } from "@socikit/inflate";
+import type { Ztoc } from "@socikit/ztoc";
+import { buildZtoc, type BuildWarning, type LayerInput, type ZtocBuild } from "@socikit/ztoc/build";
+import { SociIndexError } from "../errors.ts";
+import { SOCI_ZTOC } from "../media-types.ts";
+import type { IndexingEvent } from "./create-event.ts";
+import type { IndexSettings } from "./index-settings.ts";
+import type { LayerBuild } from "./layer-plan.ts";
+import { putBlob } from "./put-blob.ts";
+
+/** What became of a build. */
+export interface BuiltLayer {
+  /** Descriptor of the zTOC, without annotations. */
+  readonly ztoc: Descriptor;
+  /** The zTOC. Read when it is first asked for. */
+  readonly content: Pick<ZtocBuild, "ztoc">;
+  /** Whether mounts of the layer have to look for extended attributes. */
+  readonly needsXattrs: boolean;
+  /** What the builder found odd. */
+  readonly warnings: readonly BuildWarning[];
+  /** Whether the zTOC was there before, and the layer was not read for it. */
+  readonly reused: boolean;
+}
+
+/** What became of each build. */
+export type BuiltLayers = ReadonlyMap<LayerBuild, BuiltLayer>;
+
+/** What indexing a layer needs. */
+export interface IndexingPorts {
+  /** Gets the zTOC. */
+  readonly target: Pick<BlobReader, "stat"> & BlobWriter;
+  /** Decodes gzip layers. @default {await loadInflate()} */
+  readonly inflate?: Inflate | undefined;
+}
+
+/**
+ * Builds the zTOC of a layer and pushes it, once the layer has been read to its end.
+ *
+ * @param input The layer's bytes, checked against its digest on the way.
+ * @throws {SociIndexError} `ERR_SOCI_LAYER_FAILED` for a layer that no zTOC can be made of. What the input and the target
+ * throw passes through.
+ */
+export async function indexLayer(
+  ports: IndexingPorts,
+  build: LayerBuild,
+  input: LayerInput,
+  settings: IndexSettings,
+  tell: (event: IndexingEvent) => void,
+  options: ReadOptions,
+): Promise<BuiltLayer> {
+  const { digest } = build.layer;
+  const built = await buildLayer(ports, build, input, settings, tell, options);
+  const ztoc = { mediaType: SOCI_ZTOC, digest: built.digest, size: built.bytes.length };
+  tell({ v: 1, type: "layer-indexed", layer: digest, ztoc });
+  const existed = await putBlob(ports.target, ztoc, built.bytes, options);
+  tell({ v: 1, type: "ztoc-pushed", layer: digest, ztoc, existed });
+  return { ztoc, content: built, needsXattrs: built.needsXattrs, warnings: built.warnings, reused: false };
+}
+
+async function buildLayer(
+  ports: IndexingPorts,
+  { layer, compression }: LayerBuild,
+  input: LayerInput,
+  settings: IndexSettings,
+  tell: (event: IndexingEvent) => void,
+  options: ReadOptions,
+): Promise<ZtocBuild> {
+  try {
+    return await buildZtoc(input, {
+      compression,
+      spanSize: settings.spanSize,
+      buildToolIdentifier: settings.buildToolIdentifier,
+      inflate: ports.inflate,
+      signal: options.signal,
+      consumers: [
+        {
+          compressed: (bytes, at) =>
+            tell({ v: 1, type: "layer-progress", layer: layer.digest, bytes: at + bytes.length }),
+        },
+      ],
+    });
+  } catch (cause) {
+    // What the builder says is about the layer's content and does not name it; what the stream says does.
+    if (!(cause instanceof Error) || !/^ERR_(?:ZTOC|INFLATE)_/.test(String((cause as { code?: unknown }).code)))
+      throw cause;
+    throw new SociIndexError(
+      "ERR_SOCI_LAYER_FAILED",
+      `Cannot index layer ${layer.digest} (${layer.mediaType}): ${cause.message.replace(/^Cannot (?:index layer|build zTOC): /, "")}`,
+      { cause },
+    );
+  }
+}
+
+/** The zTOC of a layer, where it has one. */
+export function ztocOf(build: LayerBuild | undefined, built: BuiltLayers): Ztoc | undefined {
+  return build && built.get(build)?.content.ztoc;
+}
