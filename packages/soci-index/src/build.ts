@@ -21,6 +21,9 @@ export type {
   LayerProgressEvent,
   LayerSkippedEvent,
   LayerStartedEvent,
+  PrefetchEvent,
+  PrefetchMissingEvent,
+  PrefetchPushedEvent,
   ZtocPushedEvent,
 } from "./create/create-event.ts";
 export { LAYER_SKIP_CODES, type LayerSkip, type LayerSkipCode } from "./create/layer-choice.ts";

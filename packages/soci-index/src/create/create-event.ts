@@ -51,6 +51,24 @@ export interface IndexPushedEvent extends ProgressEvent {
   readonly platform?: Platform;
 }
 
+/** A prefetch artifact is in the target now. */
+export interface PrefetchPushedEvent extends LayerEvent<"prefetch-pushed"> {
+  /** The artifact, as the index names it. */
+  readonly prefetch: Descriptor;
+  /** Whether it was there before. */
+  readonly existed: boolean;
+}
+
+/** A path to prefetch that an image does not have. Comes once for each image. */
+export interface PrefetchMissingEvent extends ProgressEvent {
+  readonly type: "prefetch-missing";
+  /** The path, cleaned. */
+  readonly path: string;
+}
+
+/** What is told of prefetch artifacts. */
+export type PrefetchEvent = PrefetchPushedEvent | PrefetchMissingEvent;
+
 /** What is told of layers, whatever the index is for. */
 export type IndexingEvent =
   | LayerStartedEvent
@@ -60,4 +78,4 @@ export type IndexingEvent =
   | ZtocPushedEvent;
 
 /** What {@linkcode createIndex} tells while it works. */
-export type CreateEvent = IndexingEvent | IndexPushedEvent;
+export type CreateEvent = IndexingEvent | PrefetchEvent | IndexPushedEvent;
