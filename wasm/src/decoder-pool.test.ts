@@ -9,6 +9,7 @@ import { buildSources } from "./testing/built-sources.ts";
 import { codeOf, decodeAll, describeDecoder } from "./testing/decoder-cases.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
 import { compressibleBytes, createRandom } from "./testing/random.ts";
+import { sweep } from "./testing/sweep.ts";
 
 const built = buildSources();
 const worker = built.url("decoder-worker");
@@ -18,7 +19,7 @@ afterAll(() => {
   built.remove();
 });
 
-describeDecoder("pool of workers", pool, { seeds: 8, stride: 5 });
+describeDecoder("pool of workers", pool, { seeds: sweep(3, 8), stride: sweep(11, 5) });
 
 const output = compressibleBytes(createRandom(40), 3_000_000);
 const deflated = deflateRawSync(output);

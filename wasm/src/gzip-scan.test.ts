@@ -1,15 +1,16 @@
-import { buffer } from "node:stream/consumers";
-import { constants, createDeflateRaw, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
+import { constants, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { BlockBoundary, GzipScan, MemberStart } from "./gzip-scan.ts";
 import { compileOwnModule, createInflate, loadInflate } from "./load-inflate.ts";
 import { BitWriter } from "./testing/bit-writer.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
+import { flushedDeflate } from "./testing/flushed-deflate.ts";
 import { compressedMember, concat, gzipHeader, gzipMember, type MemberFields } from "./testing/gzip-member.ts";
 import { compressibleBytes, createRandom } from "./testing/random.ts";
 import { randomDeflate } from "./testing/random-deflate.ts";
 import { referenceScan } from "./testing/reference-inflate.ts";
 import { scanAll } from "./testing/scan.ts";
+import { sweep } from "./testing/sweep.ts";
 
 const inflate = await loadInflate();
 /** Buffers so small that their ends are met in every phase of decoding. */
@@ -19,18 +20,6 @@ const text = new TextEncoder().encode(
   "a gzip member has a header, blocks and a trailer; blocks have symbols; symbols have codes. ".repeat(40),
 );
 const empty = new Uint8Array(0);
-
-/** Deflates each segment and flushes behind it. */
-async function deflateFlushed(segments: readonly Uint8Array[], flush: number, level = 6): Promise<Uint8Array> {
-  const stream = createDeflateRaw({ level });
-  const deflated = buffer(stream);
-  for (const segment of segments) {
-    stream.write(segment);
-    await new Promise<void>((resolve) => stream.flush(flush, resolve));
-  }
-  stream.end();
-  return new Uint8Array(await deflated);
-}
 
 function codeOf(action: () => unknown): unknown {
   try {
@@ -368,7 +357,7 @@ describe("blocks", () => {
   });
 
   test("scanGzip() of random blocks of every shape: output and boundaries", () => {
-    for (let seed = 0; seed < 400; seed++) {
+    for (let seed = 0; seed < sweep(80, 2000); seed++) {
       const random = createRandom(seed);
       const { deflated, output, boundaries } = randomDeflate(random, 1 + random.below(12));
       const bytes = gzipMember(deflated, output);
@@ -416,7 +405,7 @@ describe("blocks", () => {
       constants.Z_PARTIAL_FLUSH,
       constants.Z_BLOCK,
     ]) {
-      const bytes = gzipMember(await deflateFlushed(segments, flush), data);
+      const bytes = gzipMember(await flushedDeflate(segments, flush), data);
       const reference = referenceScan(bytes);
       for (const chunkSize of [1, 64, bytes.length]) {
         const got = scanAll(cramped, bytes, { chunkSize });
@@ -434,7 +423,10 @@ describe("blocks", () => {
         random.pick([random.bytes(1 + random.below(400)), compressibleBytes(random, 1 + random.below(900))]),
       );
       const output = concat(...segments);
-      const bytes = gzipMember(await deflateFlushed(segments, constants.Z_SYNC_FLUSH, random.pick([1, 6])), output);
+      const bytes = gzipMember(
+        await flushedDeflate(segments, constants.Z_SYNC_FLUSH, { level: random.pick([1, 6]) }),
+        output,
+      );
       for (const chunkSize of [3, 101, 511, 512, bytes.length])
         expectBytes(scanAll(cramped, bytes, { chunkSize }).output, output);
     }
@@ -462,7 +454,7 @@ describe("nextBlock()", () => {
   let bytes: Uint8Array;
   let boundaries: readonly BlockBoundary[];
   beforeAll(async () => {
-    bytes = gzipMember(await deflateFlushed(segments, constants.Z_SYNC_FLUSH), concat(...segments));
+    bytes = gzipMember(await flushedDeflate(segments, constants.Z_SYNC_FLUSH), concat(...segments));
     boundaries = referenceScan(bytes).boundaries;
   });
 

@@ -16,7 +16,8 @@ import { compressibleBytes, createRandom, type Random } from "./testing/random.t
 import { randomDeflate } from "./testing/random-deflate.ts";
 import { scanAll } from "./testing/scan.ts";
 
-// zlib decides what is DEFLATE and what is not: each stream here is damaged, and decoded by both.
+// zlib decides what is DEFLATE and what is not: each stream here is damaged, and decoded by both. A sample: differential/inflate.mjs
+// does it at scale.
 
 const inflate = await loadInflate();
 
@@ -63,7 +64,7 @@ function source(random: Random): Uint8Array {
 
 test("scanGzip() accepts damaged DEFLATE data exactly if zlib does, with the same bytes", () => {
   let accepted = 0;
-  for (let seed = 0; seed < 5000; seed++) {
+  for (let seed = 0; seed < 600; seed++) {
     const random = createRandom(50_000 + seed);
     const deflated = damage(random, source(random));
     const theirs = zlibOutcome(() => inflateRawSync(deflated, { info: true }));
@@ -79,14 +80,14 @@ test("scanGzip() accepts damaged DEFLATE data exactly if zlib does, with the sam
     }
   }
   // Both outcomes must be common for this to say anything.
-  expect(accepted).toBeGreaterThan(500);
-  expect(accepted).toBeLessThan(4500);
+  expect(accepted).toBeGreaterThan(60);
+  expect(accepted).toBeLessThan(540);
 });
 
 test("scanGzip() accepts a damaged header exactly if zlib does", () => {
   const random = createRandom(3);
   let accepted = 0;
-  for (let round = 0; round < 3000; round++) {
+  for (let round = 0; round < 1000; round++) {
     const isZlib = random.chance(20);
     const fields = {
       ...(random.chance(50) ? { extra: random.bytes(random.below(6)) } : {}),
@@ -110,7 +111,7 @@ test("scanGzip() accepts a damaged header exactly if zlib does", () => {
       expectBytes(ours.output, text);
     }
   }
-  expect(accepted).toBeGreaterThan(300);
+  expect(accepted).toBeGreaterThan(100);
 });
 
 test("scanGzip() agrees with zlib on every trailer that is off by a bit", () => {
@@ -136,7 +137,7 @@ test("CRC-32 of every length and alignment that the core may meet", () => {
 
 test("scanGzip() of bytes that are nothing gives a coded error", () => {
   const random = createRandom(6);
-  for (let round = 0; round < 3000; round++) {
+  for (let round = 0; round < 500; round++) {
     const noise = random.bytes(random.below(400));
     for (const bytes of [noise, concat(gzipHeader(), noise)]) {
       const outcome = ownOutcome(bytes, random.chance(50));

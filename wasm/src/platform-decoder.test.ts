@@ -10,6 +10,7 @@ import { codeOf, decodeAll, describeDecoder } from "./testing/decoder-cases.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
 import { concat } from "./testing/gzip-member.ts";
 import { compressibleBytes, createRandom } from "./testing/random.ts";
+import { sweep } from "./testing/sweep.ts";
 
 // Node has both. DecompressionStream waits for output that may not come at each short stream: fewer of those.
 const zlib = platformDecoder();
@@ -17,7 +18,7 @@ const stream = streamInflate();
 if (zlib === undefined || stream === undefined) throw new Error("Node has both");
 
 describeDecoder("node:zlib", zlib);
-describeDecoder("DecompressionStream", createHostDecoder(stream), { seeds: 8, stride: 9 });
+describeDecoder("DecompressionStream", createHostDecoder(stream), { seeds: sweep(3, 8), stride: sweep(19, 9) });
 describeDecoder("fflate", fflateDecoder());
 
 describe.for<[string, SpanDecoder]>([

@@ -76,7 +76,7 @@ async function* decodeSpan(
     let produced = 0;
     let turnEnd = TURN;
     while (produced < want.end) {
-      const status = core.run(core.output + Math.min(core.outputCapacity, want.end - produced), Infinity);
+      const status = runCore(core, want.end - produced);
       if (status === NEED_INPUT) {
         if (used < compressed.length) used += core.appendInput(compressed, used);
         if (used === compressed.length) core.endInput();
@@ -102,6 +102,21 @@ async function* decodeSpan(
     }
   } finally {
     pool.giveBack(core);
+  }
+}
+
+/**
+ * Decodes towards `wanted` bytes of output. A decoder may be some symbols ahead of them when it finds a fault, which is
+ * then none of theirs.
+ *
+ * @returns NEED_OUTPUT, NEED_INPUT or DONE.
+ */
+export function runCore(core: Core, wanted: number): number {
+  try {
+    return core.run(core.output + Math.min(core.outputCapacity, wanted), Infinity);
+  } catch (error) {
+    if (core.hasTrapped || core.outputEnd - core.output < wanted) throw error;
+    return NEED_OUTPUT;
   }
 }
 

@@ -1,7 +1,7 @@
 import { DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
 import { checkStart } from "./check-span.ts";
-import { type Start, startCore } from "./span-decoder.ts";
+import { runCore, type Start, startCore } from "./span-decoder.ts";
 
 /** Bytes of a window that belong together. */
 export interface WindowRun {
@@ -38,7 +38,7 @@ export function findWindowUse(
     core.watchWindow(wanted);
     let produced = 0;
     while (produced < wanted) {
-      const status = core.run(core.output + Math.min(core.outputCapacity, wanted - produced), Infinity);
+      const status = runCore(core, wanted - produced);
       if (status === NEED_INPUT) {
         if (used < compressed.length) used += core.appendInput(compressed, used);
         if (used === compressed.length) core.endInput();

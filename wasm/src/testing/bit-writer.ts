@@ -54,18 +54,20 @@ export class BitWriter {
 /** Codes of the given lengths, by symbol: RFC 1951, section 3.2.2. Lengths need not make a complete code. */
 export function canonicalCodes(lengths: readonly number[]): number[] {
   const next = filled(17, 0);
-  for (let length = 1; length <= 15; length++) {
-    const shorter = length === 1 ? 0 : lengths.filter((other) => other === length - 1).length;
-    next[length] = ((next[length - 1] as number) + shorter) << 1;
-  }
-  return lengths.map((length) => {
-    const code = next[length] as number;
-    if (length > 0) next[length] = code + 1;
-    return code;
-  });
+  const counts = filled(17, 0);
+  for (const length of lengths) if (length > 0) counts[length]!++;
+  for (let length = 1; length <= 15; length++)
+    next[length] = ((next[length - 1] as number) + (counts[length - 1] as number)) << 1;
+  return lengths.map((length) => (length > 0 ? next[length]!++ : 0));
 }
+
+/** Lengths of the fixed codes: https://www.rfc-editor.org/rfc/rfc1951#section-3.2.6. */
+export const FIXED_LITLENS: readonly number[] = Array.from({ length: 288 }, (_, symbol) =>
+  symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8,
+);
+export const FIXED_DISTANCES: readonly number[] = Array.from({ length: 32 }, () => 5);
 
 /** `length` times the same number. */
 export function filled(length: number, value: number): number[] {
-  return Array.from({ length }, () => value);
+  return Array<number>(length).fill(value);
 }

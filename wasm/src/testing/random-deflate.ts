@@ -1,4 +1,4 @@
-import { BitWriter, canonicalCodes, filled } from "./bit-writer.ts";
+import { BitWriter, canonicalCodes, filled, FIXED_DISTANCES, FIXED_LITLENS } from "./bit-writer.ts";
 import type { Random } from "./random.ts";
 
 /** A DEFLATE stream made of random blocks, with what it means. */
@@ -43,12 +43,12 @@ function writeStored(writer: BitWriter, random: Random, output: number[]): void 
 
 function writeCoded(writer: BitWriter, random: Random, output: number[], isFixed: boolean): void {
   const litlens = isFixed
-    ? Array.from({ length: 288 }, (_, symbol) => (symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8))
+    ? FIXED_LITLENS
     : randomLengths(random, 257 + random.below(30), [256], 15, random.pick([1, 3, 20, 286]));
   const distances = isFixed
-    ? filled(32, 5)
+    ? FIXED_DISTANCES
     : randomLengths(random, 1 + random.below(30), [], 15, random.pick([0, 1, 2, 5, 30]));
-  if (!isFixed) writeHeader(writer, random, litlens, distances);
+  if (!isFixed) writeCodeLengths(writer, random, litlens, distances);
 
   const litlenCodes = canonicalCodes(litlens);
   const distanceCodes = canonicalCodes(distances);
@@ -123,7 +123,8 @@ function splitShortest(leaves: number[], limit: number): void {
   leaves.push(++leaves[leaves.indexOf(shortest)]!);
 }
 
-function writeHeader(
+/** A dynamic block's header behind its type, with repeats chosen at random. The lengths make complete codes, or single ones. */
+export function writeCodeLengths(
   writer: BitWriter,
   random: Random,
   litlens: readonly number[],

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { BlockBoundary } from "../gzip-scan.ts";
-import { filled } from "./bit-writer.ts";
+import { filled, FIXED_DISTANCES, FIXED_LITLENS } from "./bit-writer.ts";
 
 /** What a whole stream decodes to, and every boundary in it. */
 export interface ReferenceScan {
@@ -21,8 +21,17 @@ export interface Place {
   readonly storedLeft?: number;
 }
 
-/** Thrown for anything wrong. Which it is does not matter here. */
-export class ReferenceError extends Error {}
+/** Thrown for anything wrong. What it is does not matter here; what came before it does. */
+export class ReferenceError extends Error {
+  readonly output: Uint8Array;
+  readonly boundaries: readonly BlockBoundary[];
+
+  constructor(message: string, output: Uint8Array, boundaries: readonly BlockBoundary[]) {
+    super(message);
+    this.output = output;
+    this.boundaries = boundaries;
+  }
+}
 
 const LENGTH_BASES = [
   3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
@@ -37,14 +46,14 @@ const DISTANCE_EXTRAS = [
 ];
 const PRECODE_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-interface Code {
-  /** Symbols by (length, bits), as "length:bits". */
-  readonly symbols: ReadonlyMap<string, number>;
-}
+/** Symbols by their bits, first one highest, with a 1 in front. */
+type Code = ReadonlyMap<number, number>;
 
 /**
- * A gzip decoder as one would write it from the RFCs: a bit at a time, codes looked up by their text. It shares nothing
- * with the core and is what boundaries are compared with. Slow.
+ * A gzip decoder as one would write it from the RFCs: a bit at a time, a code looked up at each. It shares nothing with
+ * the core and is what boundaries are compared with. Slow.
+ *
+ * @throws {ReferenceError} for what zlib refuses.
  */
 export function referenceScan(bytes: Uint8Array): ReferenceScan {
   let position = 0;
@@ -53,9 +62,10 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
   const places: Place[] = [];
   const matches: { at: number; distance: number; length: number }[] = [];
   let memberStart = 0;
+  let fixedCodes: [Code, Code] | undefined;
 
   function fail(what: string): never {
-    throw new ReferenceError(`${what} at bit ${position}`);
+    throw new ReferenceError(`${what} at bit ${position}`, Uint8Array.from(output), boundaries);
   }
   function readBit(): number {
     const byte = bytes[position >> 3] ?? fail("end");
@@ -67,32 +77,33 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
     return value >>> 0;
   }
   function readSymbol(code: Code): number {
-    let bits = "";
-    while (bits.length < 15) {
-      bits += readBit();
-      const symbol = code.symbols.get(bits);
+    let bits = 1;
+    while (bits < 2 ** 15) {
+      bits = bits * 2 + readBit();
+      const symbol = code.get(bits);
       if (symbol !== undefined) return symbol;
     }
     return fail("no code");
   }
   function makeCode(lengths: readonly number[], sparse: "one or none" | "one" | "never"): Code {
-    const symbols = new Map<string, number>();
+    const symbols = new Map<number, number>();
     let next = 0;
     for (let length = 1; length <= 15; length++) {
       next *= 2;
-      for (const [symbol, own] of lengths.entries()) {
-        if (own !== length) continue;
+      for (let symbol = 0; symbol < lengths.length; symbol++) {
+        if (lengths[symbol] !== length) continue;
         if (next >= 2 ** length) fail("over-subscribed");
-        symbols.set(next.toString(2).padStart(length, "0"), symbol);
+        symbols.set(2 ** length + next, symbol);
         next++;
       }
     }
     if (next !== 2 ** 15) {
       const used = lengths.filter((length) => length > 0);
       const isOne = used.length === 1 && used[0] === 1 && sparse !== "never";
-      if (!isOne && !(used.length === 0 && sparse === "one or none")) fail("incomplete");
+      if (!isOne && !(used.length === 0 && sparse === "one or none"))
+        fail(used.length === 0 ? "empty code" : "incomplete code");
     }
-    return { symbols };
+    return symbols;
   }
   function readCodes(): [Code, Code] {
     const litlens = readBits(5) + 257;
@@ -146,10 +157,8 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
         if (i < length) output.push(readBits(8));
       }
     } else if (type === 1) {
-      const lengths = Array.from({ length: 288 }, (_, symbol) =>
-        symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8,
-      );
-      readSymbols(makeCode(lengths, "never"), makeCode(filled(32, 5), "never"), header);
+      fixedCodes ??= [makeCode(FIXED_LITLENS, "never"), makeCode(FIXED_DISTANCES, "never")];
+      readSymbols(...fixedCodes, header);
     } else if (type === 2) {
       readSymbols(...readCodes(), header);
     } else {
