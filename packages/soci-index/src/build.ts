@@ -34,7 +34,13 @@ export {
   planPrefetch,
   type LayerPrefetch,
   type PrefetchLayer,
-  type PrefetchPath,
   type PrefetchPlan,
   type PrefetchRequest,
 } from "./prefetch/plan-prefetch.ts";
+export {
+  decodePrefetchList,
+  MAX_PREFETCH_LIST_SIZE,
+  parsePrefetchFiles,
+  type PrefetchPath,
+  type PrefetchRule,
+} from "./prefetch/prefetch-list.ts";

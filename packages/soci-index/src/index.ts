@@ -49,4 +49,17 @@ export {
 } from "./tree/entry-path.ts";
 export { MAX_MERGED_ENTRIES, mergeTables, type MergeTablesOptions } from "./tree/merge-tables.ts";
 export { MAX_TREE_ENTRIES, MergedTree, type RefusedEntry } from "./tree/merged-tree.ts";
-export { encodePrefetch, type PrefetchArtifact, type PrefetchRange } from "./prefetch/prefetch-artifact.ts";
+export {
+  decodePrefetch,
+  encodePrefetch,
+  MAX_PREFETCH_SIZE,
+  type PrefetchArtifact,
+  type PrefetchRange,
+} from "./prefetch/prefetch-artifact.ts";
+export {
+  listPrefetch,
+  prefetchesOf,
+  prefetchSpans,
+  readPrefetch,
+  type ListedPrefetch,
+} from "./prefetch/read-prefetch.ts";

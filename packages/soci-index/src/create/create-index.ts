@@ -20,6 +20,8 @@ import { indexLayer, type BuiltLayer } from "./index-layer.ts";
 import { indexSettings, type IndexingOptions } from "./index-settings.ts";
 import { indexedLayers, layerOutcomes, type LayerOutcome } from "./layer-outcome.ts";
 import { nothingToIndex, planLayers, type LayerBuild } from "./layer-plan.ts";
+import type { PrefetchPlan, PrefetchRequest } from "../prefetch/plan-prefetch.ts";
+import { pushPrefetch } from "./push-prefetch.ts";
 import { putBlob } from "./put-blob.ts";
 
 /** Where an image is read from, and where its index is put. */
@@ -34,6 +36,8 @@ export interface CreatePorts {
 
 /** What {@linkcode createIndex} may be told. */
 export interface CreateOptions extends IndexingOptions, Omit<ImageChoice, "checkSingle"> {
+  /** Files whose spans are fetched when the image is mounted; none unless given. */
+  readonly prefetch?: PrefetchRequest | undefined;
   /** Gets what happens as it happens. What it throws ends the work. */
   readonly onEvent?: ((event: CreateEvent) => void) | undefined;
 }
@@ -48,6 +52,8 @@ export interface CreatedIndex {
   readonly index: Descriptor;
   /** The image's layers, oldest first; prefetch artifacts among them left out. */
   readonly layers: readonly LayerOutcome[];
+  /** The prefetch artifacts that were made, and the paths that the image does not have. */
+  readonly prefetch: PrefetchPlan;
 }
 
 /** What {@linkcode createIndex} made. */
@@ -65,6 +71,9 @@ export interface CreateResult {
  *
  * A zTOC is pushed when its layer has been read to the end and fits its digest; an index when all that it names is there.
  * Where the work fails or is aborted, zTOCs may be left behind, which nothing names yet, and a second run finds them.
+ *
+ * What to prefetch is looked for in the image as a container sees it, unless `prefetch.rule` is the reference's: only that gives
+ * the reference's bytes in every case.
  *
  * @throws {SociIndexError} `ERR_SOCI_NOTHING_TO_INDEX` where every layer was skipped; `ERR_SOCI_LAYER_FAILED` with the
  * builder's error as `cause` for a layer that no zTOC can be made of; `ERR_SOCI_NOT_AN_IMAGE`,
@@ -105,14 +114,17 @@ export async function createIndex(
   // One after the other: registries without a referrers API keep a list, which two writers would take from each other.
   for (const planned of indexed) {
     const { descriptor: manifest, platform } = planned.image;
-    const bytes = encodeSociIndex(
-      createSociIndex("v1", indexedLayers(planned.layers, built, settings), manifest, settings),
-    );
+    const prefetch = await pushPrefetch(ports.target, planned, built, options.prefetch, tell, { signal, priority });
+    const sociIndex = createSociIndex("v1", indexedLayers(planned.layers, built, settings), manifest, {
+      ...settings,
+      prefetch: prefetch.artifacts.map(({ descriptor }) => descriptor),
+    });
+    const bytes = encodeSociIndex(sociIndex);
     const index = await pushIndex(ports, bytes, { signal, priority });
     tell({ v: 1, type: "index-pushed", index, manifest, ...(platform === undefined ? {} : { platform }) });
     const layers = layerOutcomes(planned.layers, built, before);
     for (const { build } of planned.layers) if (build !== undefined) before.add(build);
-    indexes.push({ manifest, index, layers, ...(platform === undefined ? {} : { platform }) });
+    indexes.push({ manifest, index, layers, prefetch, ...(platform === undefined ? {} : { platform }) });
   }
   return { image: chosen.top, indexes };
 }

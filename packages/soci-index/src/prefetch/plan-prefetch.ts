@@ -2,7 +2,9 @@ import { digestOf, type Descriptor, type Digest } from "@socikit/oci";
 import type { Ztoc } from "@socikit/ztoc";
 import { SOCI_LAYER_DIGEST } from "../annotations.ts";
 import { SOCI_PREFETCH } from "../media-types.ts";
+import { imageRanges, type KnownLayer } from "./image-rule.ts";
 import { encodePrefetch, type PrefetchArtifact } from "./prefetch-artifact.ts";
+import type { PrefetchPath, PrefetchRule } from "./prefetch-list.ts";
 import { referenceRanges } from "./reference-rule.ts";
 
 /** A layer of an image, and the zTOC that the index has for it. */
@@ -13,25 +15,17 @@ export interface PrefetchLayer {
   readonly ztoc?: Ztoc | undefined;
 }
 
-/** A file, directory or pattern to prefetch. */
-export interface PrefetchPath {
-  /** The path in the image, with or without a slash in front. It need not be clean. */
-  readonly path: string;
-  /** Lower comes first. @default {0} */
-  readonly priority?: number | undefined;
-}
-
 /** What to prefetch, and how it is looked for. */
 export interface PrefetchRequest {
-  /** Paths in the image. Those that are blank are for the caller to leave out. */
+  /** Paths in the image; `parsePrefetchFiles` and `decodePrefetchList` make them of what users write. */
   readonly paths: readonly (string | PrefetchPath)[];
   /**
-   * `image`: paths are looked for in the merged layers, as a container sees them. `reference`: as the reference looks for
-   * them (spec section 9), the same bytes; priorities are not written.
+   * `image`: in the merged layers, as a container sees them: files, directories, patterns. `reference`: as the reference looks
+   * for them (spec section 9), the same bytes; priorities are not known.
    *
    * @default {"image"}
    */
-  readonly rule?: "image" | "reference" | undefined;
+  readonly rule?: PrefetchRule | undefined;
 }
 
 /** A prefetch artifact that was made, for one layer of the image. */
@@ -42,7 +36,7 @@ export interface LayerPrefetch {
   readonly artifact: PrefetchArtifact;
   /** The blob. */
   readonly bytes: Uint8Array;
-  /** The blob's descriptor as the index has it, its annotations included: it goes behind those of the zTOCs, in this order. */
+  /** The blob's descriptor as the index has it, with annotations: it goes behind those of the zTOCs, in this order. */
   readonly descriptor: Descriptor;
 }
 
@@ -62,16 +56,33 @@ export interface PrefetchPlan {
  * descriptors to its index (`createSociIndex(…, { prefetch })`).
  *
  * @param layers All layers of the image, oldest first, those without a zTOC included.
- * @throws `options.signal`'s reason.
+ * @throws {SociIndexError} `ERR_SOCI_TOO_MANY_ENTRIES` for layers that cannot be merged; never by the reference's rule.
+ * @throws {RangeError} for a priority that is not a safe integer.
  */
 export async function planPrefetch(
   layers: readonly PrefetchLayer[],
   request: PrefetchRequest,
-  options?: { readonly signal?: AbortSignal | undefined },
+  options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<PrefetchPlan> {
-  options?.signal?.throwIfAborted();
-  const { artifacts, missing } = referenceRanges(layers, request.paths);
+  options.signal?.throwIfAborted();
+  const paths = request.paths.map((wanted) => (typeof wanted === "string" ? { path: wanted } : wanted));
+  for (const { path, priority = 0 } of paths)
+    if (!Number.isSafeInteger(priority))
+      throw new RangeError(`Cannot prefetch ${JSON.stringify(path)}: priority ${priority} is not an integer`);
+  const known = knownLayers(layers);
+  const { artifacts, missing } =
+    request.rule === "reference" ? referenceRanges(known, paths) : await imageRanges(known, paths, options);
   return { artifacts: layers.flatMap(({ layer }) => layerPrefetch(layer, artifacts)), missing };
+}
+
+/** Those that can be looked into: a layer counts as having a zTOC where any layer of its digest has one. */
+function knownLayers(layers: readonly PrefetchLayer[]): readonly KnownLayer[] {
+  const ztocs = new Map<Digest, Ztoc>();
+  for (const { layer, ztoc } of layers) if (ztoc !== undefined) ztocs.set(layer.digest, ztoc);
+  return layers.flatMap(({ layer: { digest } }) => {
+    const ztoc = ztocs.get(digest);
+    return ztoc === undefined ? [] : [{ digest, ztoc }];
+  });
 }
 
 function layerPrefetch(layer: Descriptor, artifacts: ReadonlyMap<Digest, PrefetchArtifact>): LayerPrefetch[] {
@@ -88,7 +99,7 @@ function layerPrefetch(layer: Descriptor, artifacts: ReadonlyMap<Digest, Prefetc
 }
 
 /** The line that the reference prints about an artifact that it has made. */
-export function describePrefetch({ layer, descriptor }: LayerPrefetch): string {
+export function describePrefetch({ layer, descriptor }: Pick<LayerPrefetch, "layer" | "descriptor">): string {
   return `Created prefetch artifact for layer ${layer.digest}: ${descriptor.digest}`;
 }
 

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parsePlatform, type Platform } from "@socikit/oci";
+import type { PrefetchRequest } from "../prefetch/plan-prefetch.ts";
+import { decodePrefetchList, parsePrefetchFiles } from "../prefetch/prefetch-list.ts";
 
 /** A run of the reference's `create`. */
 export interface CreateRun {
@@ -16,7 +18,9 @@ interface ConvertRun {
   readonly newBlobs?: Readonly<Record<string, { readonly json?: string }>>;
 }
 
-const golden = JSON.parse(readFileSync(new URL("../../../../testdata/images.json", import.meta.url), "utf8")) as {
+const TESTDATA = new URL("../../../../testdata/", import.meta.url);
+
+const golden = JSON.parse(readFileSync(new URL("images.json", TESTDATA), "utf8")) as {
   readonly create: readonly CreateRun[];
   readonly convert: readonly ConvertRun[];
 };
@@ -45,18 +49,23 @@ export function optionsOf(args: readonly string[]): {
   readonly minLayerSize?: number;
   readonly platforms?: readonly Platform[] | "all";
   readonly optimizations?: readonly "xattr"[];
-  readonly prefetchFiles: readonly string[];
+  readonly prefetch?: PrefetchRequest;
 } {
   const values = (name: string): string[] => args.flatMap((arg, i) => (args[i - 1] === name ? [arg] : []));
   const number = (name: string): number | undefined => values(name).map(Number)[0];
   const spanSize = number("--span-size");
   const minLayerSize = number("--min-layer-size");
   const platforms = args.includes("--all-platforms") ? "all" : values("--platform").map(parsePlatform);
+  const lists = values("--prefetch-files-json").map((name) => readFileSync(new URL(name, TESTDATA)));
+  const prefetch = [
+    ...parsePrefetchFiles(values("--prefetch-file")),
+    ...lists.flatMap((list) => decodePrefetchList(list, "reference")),
+  ];
   return {
     ...(spanSize === undefined ? {} : { spanSize }),
     ...(minLayerSize === undefined ? {} : { minLayerSize }),
     ...(platforms.length === 0 ? {} : { platforms }),
     ...(values("--optimizations").includes("xattr") ? { optimizations: ["xattr"] as const } : {}),
-    prefetchFiles: values("--prefetch-file"),
+    ...(prefetch.length === 0 ? {} : { prefetch: { paths: prefetch, rule: "reference" } }),
   };
 }
