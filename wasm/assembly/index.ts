@@ -12,7 +12,7 @@
  *
  * Numbers that can exceed 32 bits (offsets in streams) are the host's: here are addresses only.
  */
-import { HISTORY, INPUT, INPUT_LOOK_BACK, OUTPUT } from "./memory";
+import { HISTORY, INPUT, OUTPUT } from "./memory";
 import { RETAINED, Bits, startBits } from "./bits";
 import { initializeCrc32 } from "./crc32";
 import { Member, ZLIB, advance, resetCheckedTo, startInMember, startMembers, updateCheck } from "./gzip";
@@ -109,10 +109,16 @@ export function outputNext(): usize {
   return Output.next;
 }
 
-/** Moves unused input down to INPUT. Answers where it ends now. */
+/**
+ * What the bit buffer can give back. No more is moved: where it was given back since the last move, the next byte is up to
+ * 7 below INPUT, and 16 before that lie outside of the region.
+ */
+const LOOK_BACK: usize = 8;
+
+/** Moves unused input to INPUT. Answers where it ends now. */
 export function moveInput(inputEnd: usize): usize {
   const left = inputEnd - Bits.next;
-  memory.copy(INPUT - INPUT_LOOK_BACK, Bits.next - INPUT_LOOK_BACK, left + INPUT_LOOK_BACK);
+  memory.copy(INPUT - LOOK_BACK, Bits.next - LOOK_BACK, left + LOOK_BACK);
   Bits.next = INPUT;
   return INPUT + left;
 }

@@ -130,8 +130,9 @@ export function buildPrecodeTable(): bool {
  * Sorts the symbols by (length, symbol): the order of their codes. Answers the longest length in use, at least 1, or 0
  * when the code is over-subscribed or lacks codes in a way that zlib does not accept.
  *
- * Kraft's sum, in units of 2^-length: 2^longest means a complete code. Less is acceptable, if at all (`allowSparse`),
- * for no code and for one code of one bit: a block without matches, or with one distance.
+ * Kraft's sum, in units of 2^-length: 2^longest means a complete code. Less is acceptable for no code: a block without
+ * matches; a precode, which then says lengths of 0 and is refused for those; and, where `allowSparse`, for one code of one
+ * bit: a block with one distance.
  */
 @inline
 function sortSymbols(lengths: usize, symbols: u32, maxLength: u32, allowSparse: bool): u32 {
@@ -166,7 +167,7 @@ function sortSymbols(lengths: usize, symbols: u32, maxLength: u32, allowSparse: 
 
   const complete: u32 = (1 as u32) << longest;
   if (sum == complete) return longest;
-  if (sum > complete || !allowSparse) return 0;
+  if (sum > complete || (sum && !allowSparse)) return 0;
   return longest == 1 ? 1 : 0;
 }
 
@@ -213,7 +214,8 @@ function build(
   let sorted: usize = SORTED_SYMBOLS + ((load<u32>(LENGTH_COUNTS) as usize) << 1);
 
   if (longest == 1 && load<u32>(LENGTH_COUNTS, 4) < 2) {
-    for (let index: u32 = 0; index < tableSize; index++) store<u32>(table + (index << 2), NO_CODE);
+    // A bit has to be there before it is no code: behind the end of the input it is not.
+    for (let index: u32 = 0; index < tableSize; index++) store<u32>(table + (index << 2), NO_CODE | CODE_BIT);
     if (load<u32>(LENGTH_COUNTS, 4) == 1) {
       const symbol: usize = load<u16>(sorted);
       for (let index: u32 = 0; index < tableSize; index += 2) {

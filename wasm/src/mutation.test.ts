@@ -10,10 +10,11 @@ import {
 } from "node:zlib";
 import { expect, test } from "vitest";
 import { loadInflate } from "./load-inflate.ts";
+import { BitWriter, filled } from "./testing/bit-writer.ts";
 import { expectBytes } from "./testing/expect-bytes.ts";
 import { concat, gzipHeader, gzipMember } from "./testing/gzip-member.ts";
 import { compressibleBytes, createRandom, type Random } from "./testing/random.ts";
-import { randomDeflate } from "./testing/random-deflate.ts";
+import { randomDeflate, writeCodeLengths } from "./testing/random-deflate.ts";
 import { scanAll } from "./testing/scan.ts";
 
 // zlib decides what is DEFLATE and what is not: each stream here is damaged, and decoded by both. A sample: differential/inflate.mjs
@@ -82,6 +83,38 @@ test("scanGzip() accepts damaged DEFLATE data exactly if zlib does, with the sam
   // Both outcomes must be common for this to say anything.
   expect(accepted).toBeGreaterThan(60);
   expect(accepted).toBeLessThan(540);
+});
+
+test("scanGzip() of streams cut in front of bits of a code without codes: they are cut, as for zlib, not wrong", () => {
+  // The code of code lengths; zlib takes it for lengths of 0, a bit each, and refuses those.
+  const streams = [
+    new BitWriter()
+      .text("1 01 00000 00000 0000")
+      .bits(0, 12)
+      .bits(0, 257 + 1),
+  ];
+  for (let seed = 0; seed < 30; seed++) {
+    // The code of distances, behind a length: symbols 256 and 257 are all that have codes.
+    const writer = new BitWriter().text("1 01");
+    writeCodeLengths(writer, createRandom(seed), [...filled(256, 0), 1, 1], [0]);
+    streams.push(writer.code(1, 1).bits(0xffff, 16));
+  }
+  let cuts = 0;
+  for (const [i, writer] of streams.entries()) {
+    const bytes = writer.finish();
+    for (let length = 0; length <= bytes.length; length++) {
+      const cut = bytes.subarray(0, length);
+      const theirs = zlibOutcome(() => inflateRawSync(cut, { info: true }));
+      const ours = ownOutcome(concat(gzipHeader(), cut));
+      if (!("code" in theirs)) expect.fail("zlib accepts it");
+      const isCut = theirs.code === "Z_BUF_ERROR";
+      if (isCut) cuts++;
+      expect(ours, `stream ${i} up to ${length}`).toEqual({
+        code: isCut ? "ERR_INFLATE_TRUNCATED" : "ERR_INFLATE_DATA",
+      });
+    }
+  }
+  expect(cuts).toBeGreaterThan(100);
 });
 
 test("scanGzip() accepts a damaged header exactly if zlib does", () => {
