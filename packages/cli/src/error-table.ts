@@ -96,6 +96,11 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
     hint: "check that the directory is an OCI layout: it has oci-layout, index.json and blobs/",
   },
   ERR_REGISTRY_LAYOUT_LOCKED: { exit: failed, hint: "another program is writing to it: wait, then {line}" },
+  ERR_REGISTRY_INVALID_ARCHIVE: {
+    exit: verification,
+    hint: "check that the file is an OCI archive: a tar with oci-layout, index.json and blobs/",
+  },
+  ERR_REGISTRY_COMPRESSED_ARCHIVE: { exit: usage, hint: "unpack it first, with gunzip, unzstd or the like" },
   ERR_REGISTRY_AMBIGUOUS_IMAGE: { exit: usage, hint: "name one: {image}:TAG" },
   ERR_REGISTRY_UNAUTHORIZED: { exit: notAllowed, hint: "docker login {host} (or DOCKER_AUTH_CONFIG), then {line}" },
   ERR_REGISTRY_DENIED: {
@@ -167,6 +172,12 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_ZTOC_TAR_SPARSE_MAP_TOO_LONG: { exit: verification, hint: LAYER_DAMAGED },
   ERR_ZTOC_TAR_ENTRY_TYPE: { exit: failed, hint: "the layer has an entry that no zTOC can hold: pack it anew without" },
   ERR_ZTOC_SPAN_SIZE: { exit: usage, hint: SPAN_SIZE },
+  // ztoc: going on with one that was saved
+  ERR_ZTOC_STATE_MALFORMED: { exit: failed, hint: STATE_UNUSABLE },
+  ERR_ZTOC_STATE_VERSION: { exit: failed, hint: STATE_UNUSABLE },
+  ERR_ZTOC_STATE_DAMAGED: { exit: failed, hint: STATE_UNUSABLE },
+  ERR_ZTOC_STATE_LAYER: { exit: failed, hint: STATE_UNUSABLE },
+  ERR_ZTOC_STATE_OPTIONS: { exit: failed, hint: STATE_UNUSABLE },
   // soci-index
   ERR_SOCI_INDEX_MALFORMED: { exit: verification, hint: ZTOC_DAMAGED },
   ERR_SOCI_INDEX_UNKNOWN_VERSION: { exit: failed, hint: "it was built by a newer tool" },
@@ -178,11 +189,17 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
     exit: nothingToIndex,
     hint: "an image of small layers is as quick to pull; to index it all the same: {line} --min-layer-size 0",
   },
-  ERR_SOCI_TOO_MANY_ENTRIES: { exit: failed, hint: "make the list of files to prefetch by the reference's rule: --compat" },
+  ERR_SOCI_TOO_MANY_ENTRIES: {
+    exit: failed,
+    hint: "make the list of files to prefetch by the reference's rule: --compat",
+  },
   ERR_SOCI_PREFETCH_MALFORMED: { exit: verification, hint: ZTOC_DAMAGED },
   ERR_SOCI_PREFETCH_UNKNOWN_VERSION: { exit: failed, hint: "it was built by a newer tool" },
   ERR_SOCI_PREFETCH_TOO_LARGE: { exit: verification, hint: ZTOC_DAMAGED },
-  ERR_SOCI_PREFETCH_LIST: { exit: usage, hint: "it is a JSON array of paths, or of objects with a path and a priority" },
+  ERR_SOCI_PREFETCH_LIST: {
+    exit: usage,
+    hint: "it is a JSON array of paths, or of objects with a path and a priority",
+  },
 
   // finch-config
   ERR_FINCH_CONFIG_SYNTAX: { exit: failed, hint: "correct the file at that place: Finch cannot read it either" },

@@ -1,11 +1,13 @@
 /**
  * What of `@socikit/registry` needs Node (Node, Deno, Bun): a transport over undici, docker's credentials, OCI layout
- * directories, a registry behind a socket.
+ * directories and archives, a registry behind a socket.
  *
  * @module
  */
 export { nodeTransport, type NodeTransportOptions } from "./node/node-transport.ts";
 export { dockerCredentials, type DockerCredentialsOptions } from "./node/docker-credentials.ts";
 export { openLayoutDirectory, type LayoutDirectory, type LayoutOptions } from "./node/layout-directory.ts";
+export { openLayoutArchive, type LayoutArchive } from "./node/layout-archive.ts";
+export { writeLayoutArchive, type WriteArchiveOptions } from "./node/write-layout-archive.ts";
 export { openLayoutStore } from "./node/layout-store.ts";
 export { serveRegistry, type ServedRegistry, type ServeOptions } from "./node/serve-registry.ts";

@@ -19,6 +19,7 @@ import { findTag, LayoutIndex, unreadableFile } from "./layout-index.ts";
 import { isWhole, LayoutManifests } from "./layout-manifests.ts";
 import { LayoutReader } from "./layout-reader.ts";
 import { LayoutUploads } from "./layout-upload.ts";
+import { checkLayoutVersion, invalidLayout, MAX_LAYOUT_FILE } from "./layout-version.ts";
 
 /** Options of {@linkcode openLayoutDirectory}. */
 export interface LayoutOptions {
@@ -54,9 +55,6 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
    */
   onlyImage(options?: ReadOptions): Promise<Descriptor>;
 }
-
-/** Largest `oci-layout` read, in bytes; those of all tools have fewer than a hundred. */
-const MAX_LAYOUT_FILE = 64 * 1024;
 
 /**
  * Opens an OCI image layout.
@@ -94,10 +92,9 @@ async function createLayout(directory: string): Promise<void> {
 }
 
 async function checkLayout(directory: string): Promise<void> {
-  let version: unknown;
+  let text: string;
   try {
-    const text = new TextDecoder().decode(await readRegularFile(join(directory, "oci-layout"), MAX_LAYOUT_FILE));
-    version = (JSON.parse(text) as { imageLayoutVersion?: unknown })?.imageLayoutVersion;
+    text = new TextDecoder().decode(await readRegularFile(join(directory, "oci-layout"), MAX_LAYOUT_FILE));
   } catch (cause) {
     if (isMissingFile(cause))
       throw new RegistryError(
@@ -107,11 +104,9 @@ async function checkLayout(directory: string): Promise<void> {
       );
     const unreadable = unreadableFile(cause, MAX_LAYOUT_FILE);
     if (unreadable !== undefined) throw invalidLayout(directory, `its oci-layout is ${unreadable}`, cause);
-    if (cause instanceof SyntaxError) throw invalidLayout(directory, "its oci-layout file is not JSON", cause);
     throw cause;
   }
-  if (typeof version !== "string" || !version.startsWith("1."))
-    throw invalidLayout(directory, `its version is ${JSON.stringify(version) ?? "missing"}, and only 1.x is known`);
+  checkLayoutVersion(text, directory);
 }
 
 class OpenLayout extends LayoutReader implements LayoutDirectory {
@@ -225,8 +220,4 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
       });
     }
   }
-}
-
-function invalidLayout(directory: string, what: string, cause?: unknown): RegistryError {
-  return new RegistryError("ERR_REGISTRY_INVALID_LAYOUT", `Cannot open layout "${directory}": ${what}`, { cause });
 }

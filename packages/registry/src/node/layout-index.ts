@@ -8,7 +8,7 @@ import { RegistryError } from "../errors.ts";
 export const REF_NAME = "org.opencontainers.image.ref.name";
 
 /** Largest `index.json` read, in bytes. */
-const MAX_INDEX_SIZE = 32 * 1024 * 1024;
+export const MAX_INDEX_SIZE: number = 32 * 1024 * 1024;
 
 /** An entry of `index.json`. */
 export interface LayoutEntry {
@@ -27,7 +27,7 @@ export type RawEntry = Readonly<Record<string, unknown>>;
 export class LayoutIndex {
   readonly #directory: string;
   readonly #path: string;
-  #read: { readonly stamp: string; readonly document: Document } | undefined;
+  #read: { readonly stamp: string; readonly document: LayoutDocument } | undefined;
 
   /** @param directory The layout's real path: writers of one process meet by it. */
   constructor(directory: string) {
@@ -80,7 +80,7 @@ export class LayoutIndex {
     return withFileLock(path, body, { locked, signal });
   }
 
-  async #document(): Promise<Document> {
+  async #document(): Promise<LayoutDocument> {
     const fail = (what: string, cause?: unknown): RegistryError =>
       new RegistryError("ERR_REGISTRY_INVALID_LAYOUT", `Cannot read layout "${this.#directory}": ${what}`, { cause });
     try {
@@ -88,7 +88,7 @@ export class LayoutIndex {
       // Every writer renames a new file into place, so that a change in place within one tick of the clock is not expected.
       const stamp = `${ino} ${size} ${mtimeNs}`;
       if (this.#read?.stamp === stamp) return this.#read.document;
-      const document = decode(new TextDecoder().decode(await readRegularFile(this.#path, MAX_INDEX_SIZE)));
+      const document = decodeLayoutIndex(new TextDecoder().decode(await readRegularFile(this.#path, MAX_INDEX_SIZE)));
       if (typeof document === "string") throw fail(document);
       this.#read = { stamp, document };
       return document;
@@ -108,15 +108,18 @@ export function unreadableFile(error: unknown, limit: number): string | undefine
   return code === "EFBIG" ? `longer than ${limit} bytes` : undefined;
 }
 
-interface Document {
+/** An `index.json`, read. */
+export interface LayoutDocument {
+  /** The whole of it. */
   readonly json: RawEntry;
+  /** Entries that can be read. */
   readonly entries: readonly LayoutEntry[];
   /** Entries that cannot be read (an unknown digest algorithm): kept. */
   readonly others: readonly unknown[];
 }
 
 /** The document, or what is wrong with it. */
-function decode(text: string): Document | string {
+export function decodeLayoutIndex(text: string): LayoutDocument | string {
   let json: unknown;
   try {
     json = JSON.parse(text);
