@@ -14,7 +14,10 @@ export interface CreateRun {
   readonly indexes?: Readonly<Record<string, { readonly size: number; readonly json: string }>>;
 }
 
-interface ConvertRun {
+/** What matters here of a run of the reference's `convert --standalone`. */
+export interface ConvertRun {
+  readonly image: string;
+  readonly args: readonly string[];
   readonly newBlobs?: Readonly<Record<string, { readonly json?: string }>>;
 }
 
@@ -27,6 +30,9 @@ const golden = JSON.parse(readFileSync(new URL("images.json", TESTDATA), "utf8")
 
 /** The runs, in their order. */
 export const createRuns: readonly CreateRun[] = golden.create;
+
+/** The runs of `convert`, in their order. */
+export const convertRuns: readonly ConvertRun[] = golden.convert;
 
 /** Every SOCI index that the reference wrote, of both versions: digest and text. */
 export function goldenIndexes(): ReadonlyMap<string, string> {
