@@ -10,13 +10,14 @@ export type FileWriter = (write: (bytes: Uint8Array) => Promise<void>) => Promis
  * beside it, synced, renamed over it, and the folder synced. Without the last two a file of zeros can be what is left.
  *
  * @param content The bytes, or who writes them; where that one fails, the old file stays.
- * @param options `mode`: permissions of the new file, exactly; by default those that the umask leaves of 0666.
+ * @param options `mode`: permissions of the new file, exactly; by default those that the umask leaves of 0666. `sync`: false
+ * where it need not outlive the machine.
  * @throws the host's error (`ENOENT`, `EACCES`, `ENOSPC`), about `path`; nothing is left beside it then.
  */
 export async function replaceFile(
   path: string,
   content: Uint8Array | FileWriter,
-  options?: { readonly mode?: number | undefined },
+  options?: { readonly mode?: number | undefined; readonly sync?: boolean | undefined },
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   const mode = options?.mode;
@@ -27,7 +28,7 @@ export async function replaceFile(
       if (mode !== undefined) await file.chmod(mode);
       if (content instanceof Uint8Array) await file.writeFile(content);
       else await content((bytes) => writeAll(file, bytes));
-      await file.sync();
+      if (options?.sync !== false) await file.sync();
     } finally {
       await file.close();
     }
@@ -36,7 +37,7 @@ export async function replaceFile(
     await rm(temporary, { force: true }).catch(() => {});
     throw aboutPath(error, temporary, path);
   }
-  await syncDirectory(dirname(path));
+  if (options?.sync !== false) await syncDirectory(dirname(path));
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

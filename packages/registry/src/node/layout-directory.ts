@@ -19,7 +19,7 @@ import { findTag, LayoutIndex, unreadableFile } from "./layout-index.ts";
 import { isWhole, LayoutManifests } from "./layout-manifests.ts";
 import { LayoutReader } from "./layout-reader.ts";
 import { LayoutUploads } from "./layout-upload.ts";
-import { checkLayoutVersion, invalidLayout, MAX_LAYOUT_FILE } from "./layout-version.ts";
+import { checkLayoutVersion, invalidLayout, MAX_LAYOUT_FILE, OCI_LAYOUT } from "./layout-version.ts";
 
 /** Options of {@linkcode openLayoutDirectory}. */
 export interface LayoutOptions {
@@ -31,6 +31,13 @@ export interface LayoutOptions {
    * anywhere, as build systems write them.
    */
   readonly root?: string | undefined;
+  /**
+   * Whether what is written outlives the machine's stopping. False for what is thrown away soon: it saves some milliseconds a
+   * write.
+   *
+   * @default true
+   */
+  readonly sync?: boolean | undefined;
 }
 
 /**
@@ -64,10 +71,11 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
  * `ERR_REGISTRY_INVALID_LAYOUT` where that cannot be read, or, with `create`, the directory holds other things.
  */
 export async function openLayoutDirectory(directory: string, options: LayoutOptions = {}): Promise<LayoutDirectory> {
-  if (options.create === true) await createLayout(directory);
+  const { create = false, sync = true } = options;
+  if (create) await createLayout(directory, sync);
   await checkLayout(directory);
   const real = await realpath(directory);
-  return new OpenLayout(real, options.root === undefined ? undefined : await realpath(options.root));
+  return new OpenLayout(real, options.root === undefined ? undefined : await realpath(options.root), sync);
 }
 
 /** Whether a directory holds an `oci-layout` file. */
@@ -75,7 +83,7 @@ export async function isLayoutDirectory(directory: string): Promise<boolean> {
   return (await statFile(join(directory, "oci-layout"))) !== undefined;
 }
 
-async function createLayout(directory: string): Promise<void> {
+async function createLayout(directory: string, sync: boolean): Promise<void> {
   await mkdir(directory, { recursive: true });
   if (!(await isLayoutDirectory(directory))) {
     // What a creation that was cut short leaves is taken up again.
@@ -84,11 +92,11 @@ async function createLayout(directory: string): Promise<void> {
     );
     if (foreign.length > 0)
       throw invalidLayout(directory, `it holds other things (${JSON.stringify(foreign[0])}); name an empty directory`);
-    await replaceFile(join(directory, "oci-layout"), new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}'));
+    await replaceFile(join(directory, "oci-layout"), OCI_LAYOUT, { sync });
   }
   const real = await realpath(directory);
   await mkdir(join(real, "blobs", "sha256"), { recursive: true });
-  await new LayoutIndex(real).create();
+  await new LayoutIndex(real, sync).create();
 }
 
 async function checkLayout(directory: string): Promise<void> {
@@ -114,18 +122,20 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
   readonly #files: DirectoryFiles;
   readonly #index: LayoutIndex;
   readonly #uploads: LayoutUploads;
+  readonly #sync: boolean;
   readonly #manifests: LayoutManifests;
   readonly #factsOf: FactsOf;
 
-  constructor(directory: string, root: string | undefined) {
+  constructor(directory: string, root: string | undefined, sync: boolean) {
     const files = new DirectoryFiles(directory, root);
     const manifests = new LayoutManifests(files);
-    const index = new LayoutIndex(directory);
+    const index = new LayoutIndex(directory, sync);
     super(files, manifests, () => index.entries());
     this.directory = directory;
     this.#files = files;
     this.#index = index;
-    this.#uploads = new LayoutUploads(join(directory, "blobs"));
+    this.#uploads = new LayoutUploads(join(directory, "blobs"), sync);
+    this.#sync = sync;
     this.#manifests = manifests;
     this.#factsOf = (descriptor) => manifests.facts(descriptor);
   }
@@ -141,8 +151,8 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
     const descriptor: Descriptor = { mediaType: facts.mediaType, digest, size: bytes.length };
     const path = this.#files.path(digest);
     const made = await mkdir(dirname(path), { recursive: true });
-    if (made !== undefined) await syncDirectory(dirname(made));
-    if (!(await isWhole(path, digest))) await replaceFile(path, bytes);
+    if (made !== undefined && this.#sync) await syncDirectory(dirname(made));
+    if (!(await isWhole(path, digest))) await replaceFile(path, bytes, { sync: this.#sync });
     this.#manifests.remember(digest, facts);
     await this.#index.update(async (entries) => {
       const kept = await withoutChildren(entries, facts, this.#factsOf);

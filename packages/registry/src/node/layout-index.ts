@@ -29,10 +29,16 @@ export class LayoutIndex {
   readonly #path: string;
   #read: { readonly stamp: string; readonly document: LayoutDocument } | undefined;
 
-  /** @param directory The layout's real path: writers of one process meet by it. */
-  constructor(directory: string) {
+  readonly #sync: boolean;
+
+  /**
+   * @param directory The layout's real path: writers of one process meet by it.
+   * @param sync Whether what is written has to outlive the machine.
+   */
+  constructor(directory: string, sync: boolean) {
     this.#directory = directory;
     this.#path = join(directory, "index.json");
+    this.#sync = sync;
   }
 
   /** The entries that can be read. Others are left alone. */
@@ -53,7 +59,7 @@ export class LayoutIndex {
       const { json, entries, others } = await this.#document();
       const changed = await change(entries);
       if (changed === undefined) return;
-      await replaceFile(this.#path, encode({ ...json, manifests: [...changed, ...others] }));
+      await this.#replace({ ...json, manifests: [...changed, ...others] });
     }, signal);
   }
 
@@ -65,9 +71,13 @@ export class LayoutIndex {
       } catch (error) {
         if (!isMissingFile(error)) throw error;
         const mediaType = "application/vnd.oci.image.index.v1+json";
-        await replaceFile(this.#path, encode({ schemaVersion: 2, mediaType, manifests: [] }));
+        await this.#replace({ schemaVersion: 2, mediaType, manifests: [] });
       }
     });
+  }
+
+  #replace(json: RawEntry): Promise<void> {
+    return replaceFile(this.#path, encode(json), { sync: this.#sync });
   }
 
   #locked(body: () => Promise<void>, signal?: AbortSignal): Promise<void> {

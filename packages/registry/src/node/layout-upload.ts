@@ -22,40 +22,50 @@ const PREFIX = ".socikit-upload-";
 const ABANDONED_MS = 24 * 3600 * 1000;
 const READ_SIZE = 1024 * 1024;
 
+/** What the uploads of one layout share. */
+interface Uploads {
+  /** The layout's `blobs`. */
+  readonly blobs: string;
+  /** Whether what is written has to outlive the machine. */
+  readonly sync: boolean;
+  /** Those that are being written. */
+  readonly open: Set<string>;
+}
+
 /** Uploads into a layout's `blobs`: files beside the folders of digests, renamed into one of them when whole and verified. */
 export class LayoutUploads {
-  readonly #blobs: string;
-  readonly #open = new Set<string>();
+  readonly #uploads: Uploads;
   #swept = false;
 
-  constructor(blobs: string) {
-    this.#blobs = blobs;
+  /** @param sync Whether what is written has to outlive the machine. */
+  constructor(blobs: string, sync: boolean) {
+    this.#uploads = { blobs, sync, open: new Set() };
   }
 
   /** Starts an upload. The first one removes what was abandoned a day ago. */
   async begin(algorithm: DigestAlgorithm): Promise<BlobUpload> {
-    await mkdir(this.#blobs, { recursive: true });
+    await mkdir(this.#uploads.blobs, { recursive: true });
     await this.#sweep();
     const id = uploadId();
-    const file = await open(join(this.#blobs, PREFIX + id), "wx+");
-    this.#open.add(id);
-    return new LayoutUpload(this.#blobs, id, file, 0, { algorithm, digester: createDigester(algorithm) }, this.#open);
+    const file = await open(join(this.#uploads.blobs, PREFIX + id), "wx+");
+    this.#uploads.open.add(id);
+    return new LayoutUpload(this.#uploads, id, file, 0, { algorithm, digester: createDigester(algorithm) });
   }
 
   /** Takes an upload up again, another process's included. */
   async resume(id: string): Promise<BlobUpload> {
-    if (this.#open.has(id))
+    if (this.#uploads.open.has(id))
       throw new RegistryError("ERR_REGISTRY_UPLOAD_BUSY", `Cannot resume upload: "${id}" is being written`);
     if (!isUploadId(id)) throw unknownUpload(id);
     // Before anything is waited for: of two at once, one is told.
-    this.#open.add(id);
+    this.#uploads.open.add(id);
     let file: FileHandle | undefined;
     try {
-      file = await open(join(this.#blobs, PREFIX + id), "r+");
+      file = await open(join(this.#uploads.blobs, PREFIX + id), "r+");
       const { size } = await file.stat();
-      return new LayoutUpload(this.#blobs, id, file, size, undefined, this.#open);
+      return new LayoutUpload(this.#uploads, id, file, size, undefined);
     } catch (error) {
-      this.#open.delete(id);
+      this.#uploads.open.delete(id);
       await file?.close();
       throw isMissingFile(error) ? unknownUpload(id, error) : error;
     }
@@ -64,9 +74,9 @@ export class LayoutUploads {
   async #sweep(): Promise<void> {
     if (this.#swept) return;
     this.#swept = true;
-    for (const name of await readdir(this.#blobs)) {
+    for (const name of await readdir(this.#uploads.blobs)) {
       if (!name.startsWith(PREFIX)) continue;
-      const path = join(this.#blobs, name);
+      const path = join(this.#uploads.blobs, name);
       try {
         if (Date.now() - (await stat(path)).mtimeMs > ABANDONED_MS) await rm(path);
       } catch (error) {
@@ -87,29 +97,26 @@ function unknownUpload(id: string, cause?: unknown): RegistryError {
 
 class LayoutUpload implements BlobUpload {
   readonly id: string;
-  readonly #blobs: string;
+  readonly #uploads: Uploads;
   readonly #path: string;
-  readonly #open: Set<string>;
   /** The hash so far; gone where the upload was resumed, and the file is read again in the end. */
   readonly #hash: { readonly algorithm: DigestAlgorithm; readonly digester: Digester } | undefined;
   #file: FileHandle | undefined;
   #offset: number;
 
   constructor(
-    blobs: string,
+    uploads: Uploads,
     id: string,
     file: FileHandle,
     offset: number,
     hash: { readonly algorithm: DigestAlgorithm; readonly digester: Digester } | undefined,
-    open: Set<string>,
   ) {
     this.id = id;
-    this.#blobs = blobs;
-    this.#path = join(blobs, PREFIX + id);
+    this.#uploads = uploads;
+    this.#path = join(uploads.blobs, PREFIX + id);
     this.#file = file;
     this.#offset = offset;
     this.#hash = hash;
-    this.#open = open;
   }
 
   get offset(): number {
@@ -136,13 +143,14 @@ class LayoutUpload implements BlobUpload {
         this.#hash?.algorithm === algorithm ? this.#hash.digester.digest() : await this.#read(file, algorithm);
       if (found !== digest)
         throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot store ${digest}: the bytes have digest ${found}`);
-      await file.sync();
+      const { blobs, sync } = this.#uploads;
+      if (sync) await file.sync();
       await this.#letGo();
-      const folder = join(this.#blobs, algorithm);
-      if ((await mkdir(folder, { recursive: true })) !== undefined) await syncDirectory(this.#blobs);
+      const folder = join(blobs, algorithm);
+      if ((await mkdir(folder, { recursive: true })) !== undefined && sync) await syncDirectory(blobs);
       // Over one that may be there: that one may be what a power loss left.
       await rename(this.#path, join(folder, hexOf(digest)));
-      await syncDirectory(folder);
+      if (sync) await syncDirectory(folder);
     } catch (error) {
       await this.abort();
       throw error;
@@ -171,7 +179,7 @@ class LayoutUpload implements BlobUpload {
   async #letGo(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    this.#open.delete(this.id);
+    this.#uploads.open.delete(this.id);
     await file?.close();
   }
 

@@ -1,5 +1,8 @@
 import { RegistryError } from "../errors.ts";
 
+/** The `oci-layout` that is written: in a directory, and in every archive. Not to be changed. */
+export const OCI_LAYOUT: Uint8Array = new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}');
+
 /** Largest `oci-layout` read, in bytes; those of all tools have fewer than a hundred. */
 export const MAX_LAYOUT_FILE: number = 64 * 1024;
 

@@ -12,6 +12,7 @@ import {
 import { isMissingFile, replaceFile } from "@socikit/oci/node";
 import { archiveContents, type ArchivedBlob } from "./archive-contents.ts";
 import { blobName } from "./layout-files.ts";
+import { OCI_LAYOUT } from "./layout-version.ts";
 import { padded, tarEnd, tarHeader, type TarMember } from "./tar-header.ts";
 
 /** How {@linkcode writeLayoutArchive} writes. */
@@ -19,9 +20,6 @@ export interface WriteArchiveOptions extends ReadOptions {
   /** Hears how many bytes of the archive are written, and how many it will have. */
   readonly onProgress?: ((bytes: number, size: number) => void) | undefined;
 }
-
-/** The text that every archive has as its `oci-layout`. */
-const OCI_LAYOUT = new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}');
 
 /**
  * Writes images as an OCI image layout in a tar file, byte for byte as the reference's `convert --format oci-archive` does
