@@ -16,7 +16,10 @@ export type RegistryEvent = ProgressEvent &
         readonly attempt: number;
         readonly attempts: number;
       }
-    /** Referrers of `subject` have been listed: `count` of them, by the API or from the fallback tag. */
+    /**
+     * Referrers of `subject` have been listed: `count` of them, by the API, or from the fallback tag those that it has beyond the
+     * API's.
+     */
     | {
         readonly type: "referrers";
         readonly subject: Digest;

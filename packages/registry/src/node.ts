@@ -9,5 +9,12 @@ export { dockerCredentials, type DockerCredentialsOptions } from "./node/docker-
 export { openLayoutDirectory, type LayoutDirectory, type LayoutOptions } from "./node/layout-directory.ts";
 export { openLayoutArchive, type LayoutArchive } from "./node/layout-archive.ts";
 export { writeLayoutArchive, type WriteArchiveOptions } from "./node/write-layout-archive.ts";
+export {
+  stageLayoutArchive,
+  stageLayoutDirectory,
+  type StageArchiveOptions,
+  type StageBase,
+  type StagedLayout,
+} from "./node/staged-layout.ts";
 export { openLayoutStore } from "./node/layout-store.ts";
 export { serveRegistry, type ServedRegistry, type ServeOptions } from "./node/serve-registry.ts";

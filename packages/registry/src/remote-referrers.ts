@@ -10,12 +10,16 @@ import {
   type Digest,
   type ImageIndex,
   type ReadOptions,
+  type ReferrersAnswer,
+  type ReferrersOptions,
 } from "@socikit/oci";
 import type { ClientRequest, RegistryClient } from "./client.ts";
 import { RegistryError } from "./errors.ts";
 import { fetchManifest, manifestRequest, nameOf, putManifest } from "./manifest-access.ts";
 import { pages } from "./pages.ts";
 import { readBody } from "./read-body.ts";
+import { referrerOf } from "./referrer.ts";
+import { ReferrerSieve } from "./referrer-sieve.ts";
 import { mediaTypeOf, parseErrorBody } from "./responses.ts";
 import {
   capabilityOf,
@@ -30,7 +34,15 @@ import { repositoryScope } from "./scopes.ts";
 /** Attempts to write a referrers tag that others write too. */
 const MAX_ATTEMPTS = 5;
 
-/** The referrers of a registry's manifests, by its API or by the tag scheme: whichever it has is found out once. */
+/** Manifests that are read to learn their type, where a list does not tell. Whoever may push can add as many as they like. */
+const MAX_UNTYPED = 16;
+
+/**
+ * The referrers of a registry's manifests, by its API and by the tag scheme. Whether it has the API is found out once. What it
+ * says is not believed alone: lists under tags stay behind when a registry learns the API, some filter by a type that they do
+ * not see (the config's, which is SOCI's), and lists that clients keep under tags lack types
+ * (https://github.com/sigstore/cosign/issues/4641).
+ */
 export class RemoteReferrers {
   readonly #client: RegistryClient;
   #capability: ReferrersCapability = "unknown";
@@ -40,45 +52,109 @@ export class RemoteReferrers {
     this.#client = client;
   }
 
-  /** Descriptors of the manifests whose subject is `subject`. When they have been read, or are left, the event says by which way. */
-  async *list(
-    subject: Digest,
-    options: ReadOptions & { readonly artifactType?: string } = {},
-  ): AsyncGenerator<Descriptor> {
-    let count = 0;
-    try {
-      for await (const referrer of this.#listed(subject, options)) {
-        count++;
-        yield referrer;
+  /**
+   * Descriptors of the manifests whose subject is `subject`, each once: those of the API, then those of the tag that the API
+   * does not list, then, where a type is asked for and none came, those that the API lists when it is not to filter. Of those
+   * without a type the manifests are read, 16 at most. Whoever has found what it looked for leaves, and nothing more is asked.
+   *
+   * @throws {OciError} for a list that cannot be read, where no other has any.
+   */
+  async *list(subject: Digest, options: ReferrersOptions = {}): AsyncGenerator<Descriptor> {
+    const { artifactType } = options;
+    const sieve = new ReferrerSieve(artifactType);
+    let hidden = false;
+    let failure: OciError | undefined;
+    if (this.#capability !== "tag") {
+      try {
+        hidden = yield* this.#fromApi(subject, artifactType, sieve, options);
+      } catch (error) {
+        if (!(error instanceof OciError)) throw error;
+        failure = error;
       }
+      // Neither there nor not: an error that says that the repository is not.
+      if (this.#capability === "unknown") return;
+    }
+    yield* this.#fromTag(subject, sieve, options);
+    if (hidden && sieve.given === 0) yield* this.#fromApi(subject, undefined, sieve, options);
+    for (const descriptor of sieve.untyped.slice(0, MAX_UNTYPED)) {
+      // One after the other: whoever has found what it looked for leaves.
+      const typed = await this.#withType(descriptor, options);
+      if (typed !== undefined) yield* sieve.take([typed], false);
+    }
+    if (failure !== undefined && sieve.given === 0) throw failure;
+  }
+
+  /** Gives what the API lists. Returns whether the registry has left some out, of other types as it says. */
+  async *#fromApi(
+    subject: Digest,
+    artifactType: string | undefined,
+    sieve: ReferrerSieve,
+    options: ReferrersOptions,
+  ): AsyncGenerator<Descriptor, boolean> {
+    const request = this.#request(subject, artifactType);
+    const answer = new Answer("api", `referrers/${subject}${request.url.search}`, sieve);
+    let filtered = false;
+    try {
+      let first = true;
+      for await (const { response, bytes } of pages(this.#client, request, options)) {
+        if (first) this.#capability = capabilityOf(statusOf(response, bytes)) ?? "unknown";
+        if (first && this.#capability !== "api") {
+          answer.outcome = "unsupported";
+          return false;
+        }
+        first = false;
+        const { manifests } = this.#decode(bytes, subject);
+        answer.listed += manifests.length;
+        filtered = artifactType !== undefined && isFiltered(response.headers.get("oci-filters-applied"));
+        yield* sieve.take(manifests, filtered);
+      }
+      return filtered;
+    } catch (error) {
+      if (error instanceof OciError) answer.outcome = "unusable";
+      throw error;
     } finally {
-      const via = this.#capability;
-      if (via !== "unknown") this.#client.options.onEvent?.({ v: 1, type: "referrers", subject, via, count });
+      this.#tell(subject, answer, options);
     }
   }
 
-  async *#listed(
-    subject: Digest,
-    options: ReadOptions & { readonly artifactType?: string },
-  ): AsyncGenerator<Descriptor> {
-    const { artifactType } = options;
-    const matches = (descriptor: Descriptor): boolean =>
-      artifactType === undefined || descriptor.artifactType === artifactType;
-    if (this.#capability !== "tag") {
-      let first = true;
-      for await (const { response, bytes } of pages(this.#client, this.#request(subject, artifactType), options)) {
-        if (first) this.#capability = capabilityOf(statusOf(response, bytes)) ?? "unknown";
-        if (first && this.#capability === "unknown") return;
-        if (this.#capability === "tag") break;
-        first = false;
-        const index = this.#decode(bytes, subject);
-        const filtered = isFiltered(response.headers.get("oci-filters-applied"));
-        yield* filtered ? index.manifests : index.manifests.filter(matches);
-      }
-      if (this.#capability === "api") return;
+  async *#fromTag(subject: Digest, sieve: ReferrerSieve, options: ReferrersOptions): AsyncGenerator<Descriptor> {
+    const answer = new Answer("tag", referrersTag(subject), sieve);
+    try {
+      const listed = await this.#readTag(answer.asked, options);
+      if (listed === undefined) answer.outcome = "absent";
+      const manifests = listed?.index.manifests ?? [];
+      answer.listed = manifests.length;
+      yield* sieve.take(manifests, false);
+    } catch (error) {
+      if (!(error instanceof OciError)) throw error;
+      answer.outcome = "unusable";
+      // Where there is an API, whoever may push cannot hide what it lists by what they write under the tag.
+      if (this.#capability !== "api") throw error;
+    } finally {
+      this.#tell(subject, answer, options);
     }
-    const listed = await this.#readTag(referrersTag(subject), options);
-    yield* (listed?.index.manifests ?? []).filter(matches);
+  }
+
+  #tell(subject: Digest, answer: Answer, options: ReferrersOptions): void {
+    if (this.#capability === "unknown") return;
+    options.onAnswer?.(answer.result());
+    const { way: via, outcome } = answer;
+    // That a tag is not there is worth a word only where there is nothing else.
+    const isNews = outcome === "listed" || (outcome === "absent" && this.#capability === "tag");
+    const count = answer.result().given;
+    if (isNews) this.#client.options.onEvent?.({ v: 1, type: "referrers", subject, via, count });
+  }
+
+  /** The descriptor with the type that its manifest has. `undefined` where it cannot be read: it is of no use then. */
+  async #withType(descriptor: Descriptor, options: ReadOptions): Promise<Descriptor | undefined> {
+    try {
+      const { bytes, descriptor: found } = await fetchManifest(this.#client, descriptor, options);
+      const { artifactType } = referrerOf(descriptor, decodeManifest(bytes, found.mediaType));
+      return artifactType === undefined ? undefined : { ...descriptor, artifactType };
+    } catch (error) {
+      if (error instanceof OciError || isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Makes a manifest that was pushed findable: nothing to do where the registry has the API. */
@@ -127,13 +203,33 @@ export class RemoteReferrers {
       }
       if (status === 412) continue;
       const found = await this.#readTag(tag, options);
-      if (change(found?.index) === found?.index) return;
+      if (change(found?.index) !== found?.index) continue;
+      if (before !== undefined && before.digest !== found?.digest) await this.#discard(before, options);
+      return;
     }
     throw new RegistryError(
       "ERR_REGISTRY_TAG_CHANGED",
       `Cannot list referrers of ${nameOf(this.#client, subject)}: others write "${tag}" at the same time, ${MAX_ATTEMPTS} attempts were overwritten`,
       { retryable: true },
     );
+  }
+
+  /**
+   * Deletes a list that a new one has taken the place of: nothing names it any more, and what it names cannot be deleted from some
+   * registries as long as it is there (https://github.com/oras-project/oras/issues/1228). Where that is not allowed it stays.
+   */
+  async #discard(before: ListedTag, options: ReadOptions | undefined): Promise<void> {
+    // The empty list is the same for all subjects, and may still be another's.
+    if (before.index.manifests.length === 0) return;
+    try {
+      const request = manifestRequest(this.#client, before.digest, "pull", "delete");
+      const action = `delete manifest ${nameOf(this.#client, before.digest)}`;
+      const accept = (): boolean => true;
+      const response = await this.#client.send({ ...request, action, method: "DELETE", accept }, options);
+      await response.body?.cancel();
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+    }
   }
 
   async #write(
@@ -166,14 +262,11 @@ export class RemoteReferrers {
     return withoutReferrers(index, gone);
   }
 
-  async #readTag(
-    tag: string,
-    options: ReadOptions | undefined,
-  ): Promise<{ readonly index: ImageIndex; readonly etag: string | undefined } | undefined> {
+  async #readTag(tag: string, options: ReadOptions | undefined): Promise<ListedTag | undefined> {
     try {
       const { bytes, descriptor, etag } = await fetchManifest(this.#client, tag, options);
       const manifest = decodeManifest(bytes, descriptor.mediaType);
-      if (isImageIndex(manifest)) return { index: manifest, etag };
+      if (isImageIndex(manifest)) return { index: manifest, digest: descriptor.digest, etag };
       // Whoever may push can write the tag: its content says nothing of the registry.
       throw new OciError(
         "ERR_OCI_INVALID_MANIFEST",
@@ -206,6 +299,35 @@ export class RemoteReferrers {
       "ERR_REGISTRY_PROTOCOL",
       `Cannot list referrers of ${nameOf(this.#client, subject)}: the registry's answer is not an index`,
     );
+  }
+}
+
+/** The list that a tag names. */
+interface ListedTag {
+  readonly index: ImageIndex;
+  readonly digest: Digest;
+  readonly etag: string | undefined;
+}
+
+/** What one way has given so far. */
+class Answer {
+  readonly way: ReferrersAnswer["way"];
+  readonly asked: string;
+  outcome: ReferrersAnswer["outcome"] = "listed";
+  listed = 0;
+  readonly #sieve: ReferrerSieve;
+  readonly #before: number;
+
+  constructor(way: ReferrersAnswer["way"], asked: string, sieve: ReferrerSieve) {
+    this.way = way;
+    this.asked = asked;
+    this.#sieve = sieve;
+    this.#before = sieve.given;
+  }
+
+  result(): ReferrersAnswer {
+    const { way, asked, outcome, listed } = this;
+    return { way, asked, outcome, listed, given: this.#sieve.given - this.#before };
   }
 }
 

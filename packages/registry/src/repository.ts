@@ -24,6 +24,7 @@ import {
   type ReadOptions,
   type Reference,
   type ReferrerLister,
+  type ReferrersOptions,
   type TagLister,
 } from "@socikit/oci";
 import { RegistryClient } from "./client.ts";
@@ -236,7 +237,7 @@ class Repository implements RemoteRepository {
     return mountBlob(this.#client, digest, repository, options);
   }
 
-  referrers(subject: Digest, options?: ReadOptions & { readonly artifactType?: string }): AsyncIterable<Descriptor> {
+  referrers(subject: Digest, options?: ReferrersOptions): AsyncIterable<Descriptor> {
     return this.#referrers.list(subject, options);
   }
 

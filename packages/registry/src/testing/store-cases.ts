@@ -12,6 +12,7 @@ import {
   type BlobWriter,
   type Descriptor,
   type Digest,
+  type ManifestWriter,
 } from "@socikit/oci";
 import { describe, expect, test } from "vitest";
 import type { StoreRepository } from "../store.ts";
@@ -44,7 +45,7 @@ export async function pushBlob(target: BlobWriter, bytes: Uint8Array, mediaType:
 
 /** Writes an image of one layer. Images of different seeds differ. */
 export async function pushImage(
-  target: Omit<StoreRepository, "mount">,
+  target: BlobWriter & ManifestWriter,
   seed: number,
   more: { readonly subject?: Descriptor; readonly artifactType?: string } = {},
 ): Promise<Descriptor> {
