@@ -19,6 +19,7 @@ export type {
   LayerEvent,
   LayerIndexedEvent,
   LayerProgressEvent,
+  LayerReusedEvent,
   LayerSkippedEvent,
   LayerStartedEvent,
   PrefetchEvent,

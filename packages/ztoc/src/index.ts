@@ -22,7 +22,7 @@ export { inspectZtoc, ZTOC_FINDING_CODES, type ZtocFinding, type ZtocFindingCode
 export { spansOf, type Span } from "./span.ts";
 export type { Check, LayerIndex, Piece } from "./layer-index.ts";
 export { createZtocIndex, mostOutputOf, type ZtocIndex } from "./ztoc-index.ts";
-export { xattrsOf } from "./xattrs.ts";
+export { needsXattrs, xattrsOf } from "./xattrs.ts";
 export { sparseForm } from "./sparse-map.ts";
 export { parseModTime } from "./mod-time.ts";
 export { compareTarHeader } from "./compare-tar-header.ts";

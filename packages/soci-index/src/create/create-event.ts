@@ -26,6 +26,12 @@ export interface LayerIndexedEvent extends LayerEvent<"layer-indexed"> {
   readonly ztoc: Descriptor;
 }
 
+/** A layer has a zTOC that was in the target before. It is not read for it. */
+export interface LayerReusedEvent extends LayerEvent<"layer-reused"> {
+  /** Digest and size of the zTOC. */
+  readonly ztoc: Descriptor;
+}
+
 /** A layer gets no zTOC. Comes once for each distinct layer. */
 export interface LayerSkippedEvent extends LayerEvent<"layer-skipped"> {
   /** Why. */
@@ -74,6 +80,7 @@ export type IndexingEvent =
   | LayerStartedEvent
   | LayerProgressEvent
   | LayerIndexedEvent
+  | LayerReusedEvent
   | LayerSkippedEvent
   | ZtocPushedEvent;
 

@@ -144,7 +144,7 @@ test("createIndex() pushes zTOCs, then the config, then the index, and tells", a
   const progress = events.filter((event) => event.type === "layer-progress");
   for (const { layer } of indexes[0]!.layers)
     expect(progress.filter((event) => event.layer === layer.digest).at(-1)?.bytes).toBe(layer.size);
-  expect(target.open.size).toBe(0);
+  expect(target.uploads.size).toBe(0);
 });
 
 test("createIndex() makes an index that discoverSociIndex() finds", async () => {
@@ -159,16 +159,29 @@ test("createIndex() makes an index that discoverSociIndex() finds", async () => 
   }
 });
 
-test("createIndex() sends nothing that the target has", async () => {
+test("createIndex() sends nothing that the target has, and reads no layer whose zTOC is there", async () => {
   const target = memoryTarget();
-  const source = goldenContent(goldenImage("i01"));
+  const { source, counts } = counting(goldenContent(goldenImage("i01")));
   const first = await createIndex({ image: source, target }, "latest", SMALL);
-  target.log.length = 0;
-  const existed: boolean[] = [];
-  const onEvent = (event: CreateEvent): void => void (event.type === "ztoc-pushed" && existed.push(event.existed));
-  expect(await createIndex({ image: source, target }, "latest", { ...SMALL, onEvent })).toEqual(first);
-  expect(target.log).toEqual([`manifest ${first.indexes[0]!.index.digest}`]);
-  expect(existed).toEqual([true, true, true]);
+  const again = async (options: CreateOptions): Promise<readonly string[]> => {
+    target.log.length = 0;
+    counts.streamed.length = 0;
+    const events: string[] = [];
+    const onEvent = (event: CreateEvent): void => {
+      if (event.type === "ztoc-pushed") events.push(`${event.type} ${event.existed}`);
+      if (event.type === "layer-reused") events.push(event.type);
+    };
+    const { indexes } = await createIndex({ image: source, target }, "latest", { ...SMALL, ...options, onEvent });
+    expect(indexes[0]!.index).toEqual(first.indexes[0]!.index);
+    expect(target.log).toEqual([`manifest ${first.indexes[0]!.index.digest}`]);
+    const layers = counts.streamed.filter((digest) => indexes[0]!.layers.some(({ layer }) => layer.digest === digest));
+    expect(layers.length).toBe(options.force === true ? 3 : 0);
+    expect(indexes[0]!.layers.map(({ reused }) => reused)).toEqual(Array(3).fill(options.force !== true));
+    expect(describeOutcome(indexes[0]!.layers[0]!).endsWith(" (already exists)")).toBe(options.force !== true);
+    return events;
+  };
+  expect(await again({})).toEqual(Array(3).fill("layer-reused"));
+  expect(await again({ force: true })).toEqual(Array(3).fill("ztoc-pushed true"));
 });
 
 test.for<[string, string, CreateOptions, readonly string[]]>([
@@ -249,7 +262,7 @@ test.for<[string, string, CreateOptions, string, RegExp]>([
   const { source } = counting(goldenContent(goldenImage(name)));
   const creating = createIndex({ image: source, target }, entryOf(name).digest, { ...SMALL, ...options });
   await expect(creating).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
-  expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+  expect([target.manifests.size, target.uploads.size]).toEqual([0, 0]);
 });
 
 test("createIndex() keeps the builder's error as the cause", async () => {
@@ -293,7 +306,7 @@ test("createIndex() pushes no zTOC of a layer that does not fit its digest", asy
   };
   const creating = createIndex({ image: lying, target }, "latest", { ...SMALL, concurrency: 1 });
   await expect(creating).rejects.toMatchObject({ code: "ERR_OCI_SIZE_MISMATCH" });
-  expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+  expect([target.manifests.size, target.uploads.size]).toEqual([0, 0]);
   expect(target.log).not.toContain("blob sha256:91a51cd0210d5e95b433b97289841a3e8575512e24ee858da759cc029d51716b");
 });
 
@@ -319,7 +332,7 @@ test("createIndex() believes no port: what comes is checked against what was ask
     await expect(createIndex({ image, target }, descriptor.digest, SMALL)).rejects.toMatchObject({
       code: expect.stringMatching(/^ERR_OCI_(?:SIZE|DIGEST)_MISMATCH$/),
     });
-    expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+    expect([target.manifests.size, target.uploads.size]).toEqual([0, 0]);
   }
 });
 
@@ -345,7 +358,7 @@ test("createIndex() aborted at any event rejects with the reason and leaves no i
     const onEvent = (): void => void (count++ === stop && abort.abort(reason));
     const creating = createIndex({ image: source, target }, "latest", { ...SMALL, signal: abort.signal, onEvent });
     await expect(creating).rejects.toBe(reason);
-    expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+    expect([target.manifests.size, target.uploads.size]).toEqual([0, 0]);
     // A second run ends as an undisturbed one.
     if (stop % 9 === 0) {
       const { indexes } = await createIndex({ image: source, target }, "latest", SMALL);
@@ -366,7 +379,7 @@ test("createIndex() throws an upload away that fails", async () => {
   await expect(
     createIndex({ image: goldenContent(goldenImage("i01")), target: full }, "latest", SMALL),
   ).rejects.toThrow("disk full");
-  expect([target.manifests.size, target.open.size]).toEqual([0, 0]);
+  expect([target.manifests.size, target.uploads.size]).toEqual([0, 0]);
 });
 
 test("createIndex() skips a foreign layer that the registry does not hold", async () => {

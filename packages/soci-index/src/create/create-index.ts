@@ -18,9 +18,10 @@ import { artifactTypeOf, createSociIndex, encodeSociIndex, sociIndexConfig } fro
 import type { CreateEvent } from "./create-event.ts";
 import { indexLayer, type BuiltLayer } from "./index-layer.ts";
 import { indexSettings, type IndexingOptions } from "./index-settings.ts";
+import { KnownZtocs, type ZtocShelf } from "./known-ztocs.ts";
 import { indexedLayers, layerOutcomes, type LayerOutcome } from "./layer-outcome.ts";
 import { nothingToIndex, planLayers, type LayerBuild } from "./layer-plan.ts";
-import type { PrefetchPlan, PrefetchRequest } from "../prefetch/plan-prefetch.ts";
+import type { PrefetchPlan } from "../prefetch/plan-prefetch.ts";
 import { pushPrefetch } from "./push-prefetch.ts";
 import { putBlob } from "./put-blob.ts";
 
@@ -29,15 +30,13 @@ export interface CreatePorts {
   /** Holds the image. */
   readonly image: ManifestReader & BlobReader;
   /** Gets zTOCs and indexes. It should hold the image too: an index is found as what refers to it. */
-  readonly target: Pick<BlobReader, "stat"> & BlobWriter & ManifestWriter;
+  readonly target: Pick<BlobReader, "stat"> & BlobWriter & ManifestWriter & ZtocShelf;
   /** Decodes gzip layers. @default {await loadInflate()} */
   readonly inflate?: Inflate | undefined;
 }
 
 /** What {@linkcode createIndex} may be told. */
 export interface CreateOptions extends IndexingOptions, Omit<ImageChoice, "checkSingle"> {
-  /** Files whose spans are fetched when the image is mounted; none unless given. */
-  readonly prefetch?: PrefetchRequest | undefined;
   /** Gets what happens as it happens. What it throws ends the work. */
   readonly onEvent?: ((event: CreateEvent) => void) | undefined;
 }
@@ -67,7 +66,8 @@ export interface CreateResult {
 /**
  * Makes the v1 index of an image and puts it beside it, byte for byte what the reference's `create` makes: zTOCs, the
  * empty config, then the index manifest with the image as its subject. Layers are streamed, each distinct one once however
- * many platforms share it; memory is the builder's.
+ * many platforms share it; memory is the builder's. zTOCs that the target has from before are used again, unless `force` is set;
+ * they are found through the SOCI indexes that are there.
  *
  * A zTOC is pushed when its layer has been read to the end and fits its digest; an index when all that it names is there.
  * Where the work fails or is aborted, zTOCs may be left behind, which nothing names yet, and a second run finds them.
@@ -98,9 +98,19 @@ export async function createIndex(
   const indexed = images.filter(({ layers }) => layers.some(({ build }) => build !== undefined));
   if (indexed.length === 0) throw nothingToIndex(images, settings.minLayerSize);
 
+  const hints = { images: chosen.images };
+  const known = settings.force
+    ? undefined
+    : await KnownZtocs.gather(ports.target, hints, settings, { signal, priority });
   const built = new Map<LayerBuild, BuiltLayer>();
   await eachConcurrently(builds, settings.concurrency, signal, async (build, inner) => {
     const { layer } = build;
+    const found = await known?.find(build, { signal: inner, priority });
+    if (found !== undefined) {
+      built.set(build, found);
+      tell({ v: 1, type: "layer-reused", layer: layer.digest, ztoc: found.ztoc });
+      return;
+    }
     tell({ v: 1, type: "layer-started", layer: layer.digest, size: layer.size });
     const input = await ports.image.stream(layer, { signal: inner, priority });
     built.set(build, await indexLayer(ports, build, input, settings, tell, { signal: inner, priority }));
@@ -123,7 +133,8 @@ export async function createIndex(
     const index = await pushIndex(ports, bytes, { signal, priority });
     tell({ v: 1, type: "index-pushed", index, manifest, ...(platform === undefined ? {} : { platform }) });
     const layers = layerOutcomes(planned.layers, built, before);
-    for (const { build } of planned.layers) if (build !== undefined) before.add(build);
+    // With force the reference builds a layer's zTOC again for each platform, and says so.
+    for (const { build } of planned.layers) if (build !== undefined && !settings.force) before.add(build);
     indexes.push({ manifest, index, layers, prefetch, ...(platform === undefined ? {} : { platform }) });
   }
   return { image: chosen.top, indexes };

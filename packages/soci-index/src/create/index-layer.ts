@@ -13,8 +13,8 @@ import { putBlob } from "./put-blob.ts";
 export interface BuiltLayer {
   /** Descriptor of the zTOC, without annotations. */
   readonly ztoc: Descriptor;
-  /** The zTOC. Read when it is first asked for. */
-  readonly content: Pick<ZtocBuild, "ztoc">;
+  /** The zTOC, where it was to be kept. Read when it is first asked for. */
+  readonly content: Pick<ZtocBuild, "ztoc"> | undefined;
   /** Whether mounts of the layer have to look for extended attributes. */
   readonly needsXattrs: boolean;
   /** What the builder found odd. */
@@ -55,7 +55,8 @@ export async function indexLayer(
   tell({ v: 1, type: "layer-indexed", layer: digest, ztoc });
   const existed = await putBlob(ports.target, ztoc, built.bytes, options);
   tell({ v: 1, type: "ztoc-pushed", layer: digest, ztoc, existed });
-  return { ztoc, content: built, needsXattrs: built.needsXattrs, warnings: built.warnings, reused: false };
+  const { needsXattrs, warnings } = built;
+  return { ztoc, content: settings.keepZtocs ? built : undefined, needsXattrs, warnings, reused: false };
 }
 
 async function buildLayer(
@@ -94,5 +95,5 @@ async function buildLayer(
 
 /** The zTOC of a layer, where it has one. */
 export function ztocOf(build: LayerBuild | undefined, built: BuiltLayers): Ztoc | undefined {
-  return build && built.get(build)?.content.ztoc;
+  return build && built.get(build)?.content?.ztoc;
 }

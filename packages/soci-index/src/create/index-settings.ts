@@ -1,5 +1,6 @@
 import type { ReadOptions } from "@socikit/oci";
 import { DEFAULT_SPAN_SIZE } from "@socikit/ztoc/build";
+import type { PrefetchRequest } from "../prefetch/plan-prefetch.ts";
 import { DEFAULT_BUILD_TOOL } from "../soci-index.ts";
 
 /** Layers that are smaller get no zTOC, in bytes as stored. */
@@ -20,6 +21,10 @@ export interface IndexingOptions extends ReadOptions {
   readonly buildToolIdentifier?: string | undefined;
   /** `xattr`: say of layers without extended attributes and opaque directories that they have none. */
   readonly optimizations?: readonly "xattr"[] | undefined;
+  /** Files whose spans are fetched when the image is mounted; none unless given. */
+  readonly prefetch?: PrefetchRequest | undefined;
+  /** Builds zTOCs that the target has already. @default {false} */
+  readonly force?: boolean | undefined;
   /** Layers worked on at once. @default {2} */
   readonly concurrency?: number | undefined;
 }
@@ -31,6 +36,10 @@ export interface IndexSettings {
   readonly buildToolIdentifier: string;
   readonly disableXattrs: boolean;
   readonly concurrency: number;
+  /** Whether zTOCs are looked into once all are there. Otherwise they are let go of: there may be many large ones. */
+  readonly keepZtocs: boolean;
+  /** Whether zTOCs are built that are there already. */
+  readonly force: boolean;
 }
 
 /** @throws {RangeError} for options out of their range, in the order in which the reference looks at them. */
@@ -48,6 +57,8 @@ export function indexSettings(options: IndexingOptions): IndexSettings {
     concurrency,
     buildToolIdentifier: options.buildToolIdentifier ?? DEFAULT_BUILD_TOOL,
     disableXattrs: options.optimizations?.includes("xattr") ?? false,
+    keepZtocs: (options.prefetch?.paths.length ?? 0) > 0,
+    force: options.force ?? false,
   };
 }
 

@@ -83,7 +83,8 @@ export function chooseLayer(layer: Descriptor, minLayerSize: number): LayerChoic
   }
 }
 
-function isLayerType(mediaType: string): boolean {
+/** Whether the reference knows that it is a layer. */
+export function isLayerType(mediaType: string): boolean {
   return mediaType.startsWith(OCI_LAYER_PREFIX) || DOCKER_COMPRESSION.has(withoutSuffix(mediaType));
 }
 

@@ -1,7 +1,14 @@
 import {
+  bytesSource,
+  concatBytes,
   decodeManifest,
   digestOf,
+  isDigest,
   isImageIndex,
+  isIndexType,
+  isManifestType,
+  verifyStream,
+  type BlobMounter,
   type BlobReader,
   type BlobWriter,
   type Descriptor,
@@ -11,101 +18,140 @@ import {
   type ReferrerLister,
 } from "@socikit/oci";
 
-/** A store in memory that holds writers to their word: a manifest may only name blobs that are there. */
+/** A store in memory that holds writers to their word: manifests and tags may only name what is there. */
 export interface MemoryTarget
-  extends Pick<BlobReader, "stat">, BlobWriter, ManifestWriter, ManifestReader, ReferrerLister {
+  extends BlobReader, BlobWriter, BlobMounter, ManifestWriter, ManifestReader, ReferrerLister {
   readonly blobs: Map<Digest, Uint8Array>;
   readonly manifests: Map<Digest, Uint8Array>;
+  readonly tags: Map<string, Digest>;
+  /** Blobs of other repositories of the same registry, by the repository's name. */
+  readonly elsewhere: Map<string, ReadonlyMap<Digest, Uint8Array>>;
   /** What was asked of it, in order. */
   readonly log: string[];
   /** Uploads that were begun and neither committed nor aborted. */
-  readonly open: Set<string>;
+  readonly uploads: Set<string>;
+}
+
+/** Its error for what is not there, as registries have it. */
+class NotThere extends Error {
+  readonly notFound = true;
 }
 
 export function memoryTarget(): MemoryTarget {
   const blobs = new Map<Digest, Uint8Array>();
   const manifests = new Map<Digest, Uint8Array>();
+  const types = new Map<Digest, string>();
+  const tags = new Map<string, Digest>();
+  const elsewhere = new Map<string, ReadonlyMap<Digest, Uint8Array>>();
   const log: string[] = [];
-  const open = new Set<string>();
-  const describe = (digest: Digest): Descriptor => {
-    const bytes = manifests.get(digest);
-    if (bytes === undefined) throw new Error(`Cannot find manifest ${digest}`);
+  const uploads = new Set<string>();
+  const describe = (name: string): Descriptor => {
+    const digest = isDigest(name) ? name : tags.get(name);
+    const bytes = digest && manifests.get(digest);
+    if (digest === undefined || bytes === undefined) throw new NotThere(`Cannot find manifest ${name}`);
+    const mediaType = types.get(digest) ?? "";
+    if (!isManifestType(mediaType) && !isIndexType(mediaType)) return { mediaType, digest, size: bytes.length };
     const manifest = decodeManifest(bytes);
     const artifactType = isImageIndex(manifest) ? undefined : (manifest.artifactType ?? manifest.config.mediaType);
-    return {
-      mediaType: manifest.mediaType ?? "",
-      digest,
-      size: bytes.length,
-      ...(artifactType === undefined ? {} : { artifactType }),
-    };
+    return { mediaType, digest, size: bytes.length, ...(artifactType === undefined ? {} : { artifactType }) };
   };
-  let uploads = 0;
+  const blobOf = ({ digest }: Pick<Descriptor, "digest">): Uint8Array => {
+    const bytes = blobs.get(digest);
+    if (bytes === undefined) throw new NotThere(`Cannot find blob ${digest}`);
+    return bytes;
+  };
+  let count = 0;
   return {
     blobs,
     manifests,
+    tags,
+    elsewhere,
     log,
-    open,
+    uploads,
     async stat(digest, options) {
       options?.signal?.throwIfAborted();
       const bytes = blobs.get(digest);
       return bytes && { size: bytes.length };
     },
+    async open(blob) {
+      return bytesSource(blobOf(blob));
+    },
+    async stream(blob) {
+      return verifyStream(new Blob([blobOf(blob).slice()]).stream() as ReadableStream<Uint8Array>, blob);
+    },
+    async mount(digest, from) {
+      const bytes = elsewhere.get(from)?.get(digest);
+      if (bytes === undefined) return false;
+      blobs.set(digest, bytes);
+      log.push(`mount ${digest}`);
+      return true;
+    },
     async begin(options) {
       options?.signal?.throwIfAborted();
-      const id = String(++uploads);
-      open.add(id);
-      const parts: number[] = [];
+      const id = String(++count);
+      uploads.add(id);
+      const parts: Uint8Array[] = [];
+      let offset = 0;
       return {
         id,
         get offset() {
-          return parts.length;
+          return offset;
         },
         async write(bytes, write) {
           write?.signal?.throwIfAborted();
-          for (const byte of bytes) parts.push(byte);
+          parts.push(bytes.slice());
+          offset += bytes.length;
         },
         async commit(digest, commit) {
           commit?.signal?.throwIfAborted();
-          const bytes = Uint8Array.from(parts);
+          const bytes = concatBytes(parts);
           if (digestOf(bytes) !== digest) throw new Error(`Cannot commit: the bytes are not ${digest}`);
           blobs.set(digest, bytes);
-          open.delete(id);
+          uploads.delete(id);
           log.push(`blob ${digest}`);
           return { mediaType: "", digest, size: bytes.length };
         },
         async suspend() {},
         async abort() {
-          open.delete(id);
+          uploads.delete(id);
         },
       };
     },
     async resume(id) {
       throw new Error(`Cannot resume ${id}`);
     },
-    async pushManifest(bytes, _mediaType, options) {
+    async pushManifest(bytes, mediaType, options) {
       options?.signal?.throwIfAborted();
-      const manifest = decodeManifest(bytes);
-      if (isImageIndex(manifest)) throw new Error("Cannot push: it is an index");
-      for (const { digest, size } of [manifest.config, ...manifest.layers])
-        if (blobs.get(digest)?.length !== size) throw new Error(`Cannot push: blob ${digest} is not there`);
-      const digest = digestOf(bytes);
+      const digest = digestOf(bytes, options?.algorithm);
+      if (isManifestType(mediaType) || isIndexType(mediaType)) {
+        const manifest = decodeManifest(bytes, mediaType);
+        const held = isImageIndex(manifest) ? manifests : blobs;
+        for (const named of isImageIndex(manifest) ? manifest.manifests : [manifest.config, ...manifest.layers])
+          if (held.get(named.digest)?.length !== named.size && named.urls === undefined)
+            throw new Error(`Cannot push ${digest}: ${named.digest} is not there`);
+      }
       manifests.set(digest, bytes);
+      types.set(digest, mediaType);
       log.push(`manifest ${digest}`);
       return describe(digest);
     },
-    async tag() {
-      throw new Error("Cannot tag: an index has none");
+    async tag(tag, { digest }, options) {
+      options?.signal?.throwIfAborted();
+      if (!manifests.has(digest)) throw new NotThere(`Cannot tag: ${digest} is not there`);
+      tags.set(tag, digest);
+      log.push(`tag ${tag}`);
     },
     async resolve(tagOrDigest) {
-      return describe(tagOrDigest as Digest);
+      return describe(tagOrDigest);
     },
     async fetchManifest(target) {
-      const descriptor = describe((typeof target === "string" ? target : target.digest) as Digest);
+      const descriptor = describe(typeof target === "string" ? target : target.digest);
       return { descriptor, bytes: manifests.get(descriptor.digest)! };
     },
     async *referrers(subject) {
       for (const [digest, bytes] of manifests)
-        if (decodeManifest(bytes).subject?.digest === subject) yield describe(digest);
+        if (isManifestType(types.get(digest) ?? "") && decodeManifest(bytes).subject?.digest === subject)
+          yield describe(digest);
     },
   };
 }
