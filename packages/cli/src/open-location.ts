@@ -9,39 +9,50 @@ import {
   type ReferrerLister,
 } from "@socikit/oci";
 import { openRepository, type RegistryEvent, type Transport } from "@socikit/registry";
-import type { LayoutDirectory } from "@socikit/registry/node";
+import type { LayoutArchive, LayoutDirectory } from "@socikit/registry/node";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import { formatLocation, type Location } from "./location.ts";
 
-/** The ports that a repository in a registry and a layout directory have in common; a registry mounts too. */
-export type ImageStore = ManifestReader &
-  ManifestWriter &
-  BlobReader &
-  BlobWriter &
-  ReferrerLister &
-  Partial<BlobMounter>;
+/** What can be read of a repository in a registry, a layout directory, an archive. */
+export type ImageReader = ManifestReader & BlobReader & ReferrerLister;
 
-/** A location whose ports are open. */
+/** The same, to be written to; a registry mounts too. */
+export type ImageStore = ImageReader & ManifestWriter & BlobWriter & Partial<BlobMounter>;
+
+/** A location that can be written to. */
 export interface OpenStore {
   /** How it is written. */
   readonly text: string;
   readonly store: ImageStore;
+  /** Puts in its place what cannot be seen before it is whole: an archive. Elsewhere it does nothing. */
+  commit(): Promise<void>;
 }
 
 /** A location that names an image. */
-export interface OpenImage extends OpenStore {
+export interface OpenImage {
+  /** How it is written. */
+  readonly text: string;
+  readonly store: ImageReader;
   /** The tag or digest that names the image; of both, the digest. */
   readonly target: string;
 }
 
-/** Opens locations for one command, and closes what they hold open together. */
+/** How a place to write to is opened. */
+export interface OpenStoreOptions {
+  /** Makes what is not there, and an archive anew. Without it, what is there is added to. */
+  readonly create?: boolean;
+  /** Where the image comes from: an archive takes content of this machine from there in the end, without another copy. */
+  readonly from?: { readonly location: Location; readonly store: ImageReader };
+}
+
+/** Opens locations for one command, and closes what they hold open together. A repository or file is opened once. */
 export interface LocationOpener {
   /** Opens where an image is. */
   open(location: Location): Promise<OpenImage>;
-  /** Opens a place to write to. `create`: a layout directory that is not there is made. */
-  openStore(location: Location, options?: { readonly create?: boolean }): Promise<OpenStore>;
-  /** Lets go of sockets and files. */
+  /** Opens a place to write to. */
+  openStore(location: Location, options?: OpenStoreOptions): Promise<OpenStore>;
+  /** Lets go of sockets and files, and throws away what was not committed. */
   close(): Promise<void>;
 }
 
@@ -58,9 +69,15 @@ export interface OpenerOptions {
 /** Opens locations with what a command may touch. The transport is opened once, when a registry is first named. */
 export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpener {
   let transport: Promise<Transport & { close?(): Promise<void> }> | undefined;
+  const repositories = new Map<string, ImageStore>();
+  const archives = new Map<string, LayoutArchive>();
+  const closing: (() => Promise<void>)[] = [];
   const openRemote = async (reference: Reference): Promise<ImageStore> => {
+    const name = `${reference.registry}/${reference.repository}`;
+    const known = repositories.get(name);
+    if (known !== undefined) return known;
     transport ??= io.openTransport();
-    return openRepository(reference, {
+    const repository = openRepository(reference, {
       transport: await transport,
       credentials: await io.credentials(),
       ...(options.plainHttp ? { plainHttp: true } : {}),
@@ -70,25 +87,56 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
           options.note?.(`${event.reason}; trying again, ${event.attempt} of ${event.attempts}`);
       },
     });
+    repositories.set(name, repository);
+    return repository;
+  };
+  const openArchive = async (location: Location & { readonly kind: "archive" }): Promise<LayoutArchive> => {
+    const known = archives.get(location.file);
+    if (known !== undefined) return known;
+    const archive = await openArchiveFile(location, io);
+    archives.set(location.file, archive);
+    closing.push(() => archive.close());
+    return archive;
+  };
+  const stageArchive = async (
+    location: Location & { readonly kind: "archive" },
+    { create = false, from }: OpenStoreOptions,
+  ): Promise<OpenStore> => {
+    const before = create ? undefined : await openArchive(location);
+    const { stageLayoutArchive } = await import("@socikit/registry/node");
+    const staged = await stageLayoutArchive(location.file, {
+      base: before ?? (from?.location.kind === "registry" ? undefined : from?.store),
+      keep: await before?.entries(),
+    });
+    // Before the archives that it reads are closed.
+    closing.unshift(() => staged.discard());
+    const commit = (): Promise<void> => staged.finish(undefined, { signal: io.signal });
+    return { text: formatLocation(location), store: staged, commit };
+  };
+  const openReader = async (location: Location): Promise<LayoutDirectory | LayoutArchive | ImageStore> => {
+    if (location.kind === "registry") return openRemote(location.reference);
+    return location.kind === "archive" ? openArchive(location) : openLayout(location, io, false);
   };
   return {
     async open(location) {
       const text = formatLocation(location);
-      if (location.kind === "registry") {
-        const { digest, tag } = location.reference;
-        // parseLocation lets no reference without both through.
-        return { text, store: await openRemote(location.reference), target: digest ?? tag! };
-      }
-      const store = await openLayout(location, io, false);
-      const target = location.digest ?? location.tag ?? (await store.onlyImage({ signal: io.signal })).digest;
-      return { text, store, target };
+      const store = await openReader(location);
+      const { digest, tag } = location.kind === "registry" ? location.reference : location;
+      if (digest !== undefined || tag !== undefined) return { text, store, target: digest ?? tag! };
+      // parseLocation lets no reference without both through.
+      const { onlyImage } = store as LayoutDirectory | LayoutArchive;
+      return { text, store, target: (await onlyImage.call(store, { signal: io.signal })).digest };
     },
-    async openStore(location, { create = false } = {}) {
+    async openStore(location, storeOptions = {}) {
+      if (location.kind === "archive") return stageArchive(location, storeOptions);
       const remote = location.kind === "registry";
-      const store = remote ? await openRemote(location.reference) : await openLayout(location, io, create);
-      return { text: formatLocation(location), store };
+      const store = remote
+        ? await openRemote(location.reference)
+        : await openLayout(location, io, storeOptions.create ?? false);
+      return { text: formatLocation(location), store, commit: async () => {} };
     },
     async close() {
+      for (const close of closing) await close().catch(() => {});
       await (await transport?.catch(() => undefined))?.close?.();
     },
   };
@@ -106,7 +154,7 @@ function eventLine(event: RegistryEvent): string {
     case "retry":
       return `! again in ${event.delayMs} ms: ${event.reason}`;
     case "referrers":
-      return `! ${event.count} referrers of ${event.subject}, ${event.via === "api" ? "by the referrers API" : "from the fallback tag: there is no referrers API"}`;
+      return `! ${event.count} referrers of ${event.subject}, ${event.via === "api" ? "by the referrers API" : "from the fallback tag"}`;
     case "credentials-withheld":
       return `! no credentials for ${event.realm}, which ${event.registry} names: it does not belong to it`;
   }
@@ -123,8 +171,21 @@ async function openLayout(
     throw new CliError("ERR_CLI_NO_DIRECTORY", `Cannot open ${formatLocation(location)}: the directory is not there`);
   if (kind === "file")
     throw new CliError("ERR_CLI_NOT_A_DIRECTORY", `Cannot open ${formatLocation(location)}: it is a file`, {
-      hint: "unpack it first: archives are not supported yet",
+      hint: `if it is an archive, write oci-archive:${directory}`,
     });
   const { openLayoutDirectory } = await import("@socikit/registry/node");
   return openLayoutDirectory(directory, { create });
+}
+
+async function openArchiveFile(location: Location & { readonly kind: "archive" }, io: CliIo): Promise<LayoutArchive> {
+  const { file } = location;
+  const kind = await io.files.kind(file);
+  if (kind === undefined)
+    throw new CliError("ERR_CLI_NO_FILE", `Cannot open ${formatLocation(location)}: the file is not there`);
+  if (kind === "directory")
+    throw new CliError("ERR_CLI_NOT_A_FILE", `Cannot open ${formatLocation(location)}: it is a directory`, {
+      hint: `if it is a layout, write oci-layout:${file}`,
+    });
+  const { openLayoutArchive } = await import("@socikit/registry/node");
+  return openLayoutArchive(file, { signal: io.signal });
 }

@@ -66,5 +66,7 @@ export type {
   ManifestWriter,
   ProgressEvent,
   ReferrerLister,
+  ReferrersAnswer,
+  ReferrersOptions,
   TagLister,
 } from "./ports.ts";

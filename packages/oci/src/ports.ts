@@ -84,7 +84,29 @@ export interface BlobMounter {
 /** Lists what refers to a manifest. */
 export interface ReferrerLister {
   /** Descriptors of the manifests whose `subject` is `subject`, in the store's order. */
-  referrers(subject: Digest, options?: ReadOptions & { readonly artifactType?: string }): AsyncIterable<Descriptor>;
+  referrers(subject: Digest, options?: ReferrersOptions): AsyncIterable<Descriptor>;
+}
+
+/** Which referrers are listed. */
+export interface ReferrersOptions extends ReadOptions {
+  /** Those of this type alone. */
+  readonly artifactType?: string;
+  /** Hears how the list came about, where the store asks someone. Stores that know by themselves say nothing. */
+  readonly onAnswer?: ((answer: ReferrersAnswer) => void) | undefined;
+}
+
+/** One of the ways to a list of referrers, and what came of it. It is told when the way's list has ended, or is left. */
+export interface ReferrersAnswer {
+  /** The referrers API, or the tag that takes its place. */
+  readonly way: "api" | "tag";
+  /** What was asked for: the API's path below the repository, with its query, or the tag. */
+  readonly asked: string;
+  /** `unsupported`: there is no such API; `absent`: there is no such tag; `unusable`: what is there is no list. */
+  readonly outcome: "listed" | "unsupported" | "absent" | "unusable";
+  /** Descriptors that were listed, of whatever type. */
+  readonly listed: number;
+  /** Those among them that were given on: of the type asked for, and not given before. */
+  readonly given: number;
 }
 
 /** Lists tags. */
