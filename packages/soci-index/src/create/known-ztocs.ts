@@ -113,7 +113,7 @@ export class KnownZtocs {
     return this.#fits(ztoc, build) ? ztoc : undefined;
   }
 
-  /** Whether it is what would be built: of this layer's size, by the same tool, with spans of that size, and to the layer's end. */
+  /** Whether it is what would be built: of this layer's size, by the same tool, with spans of that size, to the layer's end. */
   #fits(ztoc: Ztoc, { layer, compression }: LayerBuild): boolean {
     const { spanSize, buildToolIdentifier } = this.#settings;
     const { algorithm, zinfo } = ztoc.compression;
@@ -123,7 +123,9 @@ export class KnownZtocs {
       ztoc.compressedArchiveSize === layer.size &&
       algorithm === compression &&
       (algorithm === "gzip" ? decodeZinfo(zinfo) : decodeTarZinfo(zinfo)).spanSize === spanSize &&
-      reachesEnd(ztoc, spanSize)
+      reachesEnd(ztoc, spanSize) &&
+      // What the builder finds odd is told of a layer each time, so that it is built each time.
+      inspectZtoc(ztoc).next().done === true
     );
   }
 }
