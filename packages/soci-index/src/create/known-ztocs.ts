@@ -12,7 +12,16 @@ import {
   type ReadOptions,
   type ReferrerLister,
 } from "@socikit/oci";
-import { decodeTarZinfo, decodeZinfo, decodeZtoc, MAX_ZTOC_SIZE, needsXattrs, spansOf, type Ztoc } from "@socikit/ztoc";
+import {
+  decodeTarZinfo,
+  decodeZinfo,
+  decodeZtoc,
+  inspectZtoc,
+  MAX_ZTOC_SIZE,
+  needsXattrs,
+  spansOf,
+  type Ztoc,
+} from "@socikit/ztoc";
 import { SOCI_LAYER_DIGEST, SOCI_SPAN_SIZE } from "../annotations.ts";
 import { SOCI_INDEX_V1, SOCI_INDEX_V2, SOCI_ZTOC } from "../media-types.ts";
 import { decodeSociIndex, sociIndexDigestOf } from "../soci-index.ts";
