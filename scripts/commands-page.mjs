@@ -10,7 +10,7 @@ export function commandsPage(commands, usageOf) {
     "",
     "<!-- Made from the code by `npm run docs`. Do not edit. -->",
     "",
-    "`SRC`, `DST` and `REF` are `host/repo:tag`, `host/repo@digest` or `oci-layout:DIR[:tag][@digest]`. Results go to stdout, everything else to stderr; `--json` prints data.",
+    "`SRC`, `DST` and `REF` are `host/repo:tag`, `host/repo@digest`, `oci-layout:DIR[:tag][@digest]` or `oci-archive:FILE[:tag][@digest]`. Results go to stdout, everything else to stderr; `--json` prints data.",
     ...commands.map((command) => `\n${section(command, usageOf)}`),
   ].join("\n")}\n`;
 }

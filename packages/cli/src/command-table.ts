@@ -31,12 +31,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: ["create"],
     summary: "index an image, so that it can be read and started without being downloaded",
     description: [
-      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk, unless SRC or DST is a layout on it.",
+      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk, unless SRC or DST is a layout or archive on it.",
       "Without DST the index is written beside SRC. With DST the image is copied there first, the index written beside the copy, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
       "Prints one line a layer, then the digest of each index.",
     ],
     arguments: [
-      { name: "SRC", count: "one", summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag]" },
+      {
+        name: "SRC",
+        count: "one",
+        summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
+      },
       { name: "DST", count: "optional", summary: "where a copy of the image and its index go" },
     ],
     options: [
@@ -123,7 +127,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       "With -R, prints whole paths, one a line.",
     ],
     arguments: [
-      { name: "REF", count: "one", summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag]" },
+      {
+        name: "REF",
+        count: "one",
+        summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
+      },
       { name: "PATH", count: "optional", summary: "a directory or file in the image; / where left out" },
     ],
     options: [
@@ -149,7 +157,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       "Fetches the spans that hold the files, checks each against its digest, and prints the bytes. Symbolic links are followed inside the image.",
     ],
     arguments: [
-      { name: "REF", count: "one", summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag]" },
+      {
+        name: "REF",
+        count: "one",
+        summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
+      },
       { name: "PATH", count: "some", summary: "files in the image" },
     ],
     options: [

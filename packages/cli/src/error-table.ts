@@ -45,19 +45,29 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_CLI_OPTION_VALUE: { exit: usage, hint: "socikit --help" },
   ERR_CLI_MISSING_ARGUMENT: { exit: usage, hint: "socikit --help" },
   ERR_CLI_EXTRA_ARGUMENT: { exit: usage, hint: "socikit --help" },
-  ERR_CLI_LOCATION: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
-  ERR_CLI_LOCATION_NOT_YET: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
+  ERR_CLI_LOCATION: {
+    exit: usage,
+    hint: "host/repo:tag, host/repo@digest, oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
+  },
+  ERR_CLI_LOCATION_NOT_YET: {
+    exit: usage,
+    hint: "host/repo:tag, host/repo@digest, oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
+  },
   ERR_CLI_COMPRESSION: { exit: usage, hint: "pack the layer with gzip, or leave it a plain tar" },
   ERR_CLI_NO_FILE: { exit: notFound, hint: "check the path" },
   ERR_CLI_NO_DIRECTORY: { exit: notFound, hint: "check the path" },
   ERR_CLI_NOT_A_DIRECTORY: { exit: usage, hint: "name a directory" },
+  ERR_CLI_NOT_A_FILE: { exit: usage, hint: "name a file" },
   ERR_CLI_NOT_TEXT: { exit: failed, hint: "check that it is the right file: --file PATH" },
   ERR_CLI_RANGE: { exit: usage, hint: "--range 0-99 is the first hundred bytes, --range -100 the last" },
   ERR_CLI_INTERRUPTED: { exit: interrupted },
 
   // oci
   ERR_OCI_INVALID_DIGEST: { exit: usage, hint: "a digest is sha256: and 64 hex digits" },
-  ERR_OCI_INVALID_REFERENCE: { exit: usage, hint: "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]" },
+  ERR_OCI_INVALID_REFERENCE: {
+    exit: usage,
+    hint: "host/repo:tag, host/repo@digest, oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
+  },
   ERR_OCI_INVALID_PLATFORM: { exit: usage, hint: "--platform linux/amd64" },
   ERR_OCI_INVALID_MANIFEST: {
     exit: verification,

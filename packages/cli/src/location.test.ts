@@ -24,6 +24,12 @@ test.for<readonly [text: string, want: unknown, reason: string]>([
   ["ocidir:///a/b:t", { kind: "layout", directory: "/a/b", tag: "t" }, "an absolute path after it"],
   ["oci-layout:C:\\images\\a", { kind: "layout", directory: "C:\\images\\a" }, "a drive is no tag's colon"],
   ["oci-layout:C:\\images\\a:t", { kind: "layout", directory: "C:\\images\\a", tag: "t" }, "a drive and a tag"],
+  ["oci-archive:a/image.tar", { kind: "archive", file: "a/image.tar" }, "an archive"],
+  [
+    `oci-archive:i.tar:1.2@${DIGEST}`,
+    { kind: "archive", file: "i.tar", tag: "1.2", digest: DIGEST },
+    "an image in one",
+  ],
   ["oci-layout:me@home:t", { kind: "layout", directory: "me@home", tag: "t" }, "an @ in a name is no digest's"],
 ])("parseLocation() of %s: %s", ([text, want]) => {
   expect(parseLocation(text)).toEqual(want);
@@ -40,7 +46,9 @@ test.for<readonly [text: string, code: string, hint: RegExp, reason: string]>([
   ["ghcr.io/Me/app:1", "ERR_CLI_LOCATION", /host\/repo:tag/, "a capital letter"],
   ["oci-layout:", "ERR_CLI_LOCATION", /DIR/, "no directory"],
   ["oci-layout:d@sha256:12", "ERR_CLI_LOCATION", /sha256/, "half a digest"],
-  ["oci-archive:image.tar", "ERR_CLI_LOCATION_NOT_YET", /oci-layout/, "an archive"],
+  ["./image.tar", "ERR_CLI_LOCATION", /oci-archive:\.\/image\.tar/, "an archive's path"],
+  ["oci-archive:", "ERR_CLI_LOCATION", /FILE/, "no file"],
+  ["docker-archive:image.tar", "ERR_CLI_LOCATION_NOT_YET", /oci-archive/, "an archive of docker's"],
   ["", "ERR_CLI_LOCATION", /host/, "nothing"],
 ])("parseLocation() refuses %j with %s: %s", ([text, code, hint]) => {
   expect(() => parseLocation(text)).toThrow(CliError);
@@ -57,6 +65,7 @@ test("formatLocation() is the inverse of parseLocation()", () => {
     fc.tuple(name, name, name).map(([host, repo, tag]) => `${host}.io/${repo}/x:${tag}`),
     fc.tuple(name, name).map(([directory, tag]) => `oci-layout:/${directory}:${tag}`),
     name.map((directory) => `oci-layout:${directory}@${DIGEST}`),
+    fc.tuple(name, name).map(([file, tag]) => `oci-archive:${file}.tar:${tag}@${DIGEST}`),
   );
   fc.assert(
     fc.property(location, (text) => {
@@ -71,4 +80,6 @@ test("isSameStore() looks past tags", () => {
   expect(same("x.io/a:1", "x.io/b:1")).toBe(false);
   expect(same("oci-layout:a:1", `oci:a@${DIGEST}`)).toBe(true);
   expect(same("oci-layout:x.io/a:1", "x.io/a:1")).toBe(false);
+  expect(same("oci-archive:a:1", "oci-archive:a:2")).toBe(true);
+  expect(same("oci-archive:a", "oci-layout:a")).toBe(false);
 });

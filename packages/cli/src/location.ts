@@ -4,53 +4,69 @@ import { CliError } from "./errors.ts";
 /** Where an image lives, as SRC and DST name it. */
 export type Location =
   | { readonly kind: "registry"; readonly reference: Reference }
-  | { readonly kind: "layout"; readonly directory: string; readonly tag?: string; readonly digest?: Digest };
+  | { readonly kind: "layout"; readonly directory: string; readonly tag?: string; readonly digest?: Digest }
+  | { readonly kind: "archive"; readonly file: string; readonly tag?: string; readonly digest?: Digest };
 
 /** Prefixes of a layout directory: ours, skopeo's, regctl's. The first is how we write it. */
 const LAYOUT_PREFIXES = ["oci-layout:", "oci:", "ocidir:"];
-/** Known to others, not readable yet. */
-const ARCHIVE_PREFIXES = ["oci-archive:", "docker-archive:", "docker-daemon:", "containers-storage:", "dir:"];
+/** Prefix of a layout in a tar file. */
+const ARCHIVE_PREFIX = "oci-archive:";
+/** Known to others, and not read here. */
+const FOREIGN_PREFIXES = ["docker-archive:", "docker-daemon:", "containers-storage:", "dir:"];
 
 /**
- * Parses `host/repo:tag`, `host/repo@digest`, `oci-layout:DIR[:tag][@digest]` (also `oci:` and `ocidir://`).
+ * Parses `host/repo:tag`, `host/repo@digest`, `oci-layout:DIR[:tag][@digest]` (also `oci:` and `ocidir://`),
+ * `oci-archive:FILE[:tag][@digest]`.
  *
- * @throws {CliError} `ERR_CLI_LOCATION` with what to write instead; `ERR_CLI_LOCATION_NOT_YET` for archives.
+ * @throws {CliError} `ERR_CLI_LOCATION` with what to write instead; `ERR_CLI_LOCATION_NOT_YET` for places of other tools.
  */
 export function parseLocation(text: string): Location {
   const lower = text.toLowerCase();
-  const archive = ARCHIVE_PREFIXES.find((prefix) => lower.startsWith(prefix));
-  if (archive !== undefined)
+  const foreign = FOREIGN_PREFIXES.find((prefix) => lower.startsWith(prefix));
+  if (foreign !== undefined)
     throw new CliError(
       "ERR_CLI_LOCATION_NOT_YET",
-      `Cannot read ${JSON.stringify(text)}: ${archive} is not supported yet`,
-      { hint: "unpack it into a layout directory (skopeo copy, or tar for an oci-archive) and write oci-layout:DIR" },
+      `Cannot read ${JSON.stringify(text)}: ${foreign} is not supported yet`,
+      { hint: `copy it into an archive first: skopeo copy ${text} oci-archive:FILE` },
     );
+  if (lower.startsWith(ARCHIVE_PREFIX)) {
+    const { path, ...names } = parsePath(text, text.slice(ARCHIVE_PREFIX.length), "oci-archive:FILE[:tag]");
+    return { kind: "archive", file: path, ...names };
+  }
   const layout = LAYOUT_PREFIXES.find((prefix) => lower.startsWith(prefix));
-  if (layout !== undefined) return parseLayout(text, text.slice(layout.length).replace(/^\/\/(?=.)/, ""));
+  if (layout !== undefined) {
+    const rest = text.slice(layout.length).replace(/^\/\/(?=.)/, "");
+    const { path, ...names } = parsePath(text, rest, "oci-layout:DIR[:tag]");
+    return { kind: "layout", directory: path, ...names };
+  }
   return parseRegistry(text);
 }
 
-function parseLayout(text: string, rest: string): Location {
+/** A path with the tag and digest behind it. `form`: how such a location is written. */
+function parsePath(
+  text: string,
+  rest: string,
+  form: string,
+): { readonly path: string; readonly tag?: string; readonly digest?: Digest } {
   const at = rest.lastIndexOf("@");
   const after = rest.slice(at + 1);
   let named = rest;
   let digest: Digest | undefined;
-  // A directory may have an @ in its name; only what looks like a digest is one.
+  // A path may have an @ in it; only what looks like a digest is one.
   if (at >= 0 && /^sha[0-9]+:/.test(after)) {
     if (!isDigest(after))
-      throw locationError(text, `${JSON.stringify(after)} is not a digest`, "oci-layout:DIR@sha256:...");
+      throw locationError(text, `${JSON.stringify(after)} is not a digest`, form.replace("[:tag]", "@sha256:..."));
     digest = after;
     named = rest.slice(0, at);
   }
   const colon = named.lastIndexOf(":");
   // What follows the last colon is a tag unless it cannot be one, as in C:\images.
   const tag = colon < 0 ? undefined : named.slice(colon + 1);
-  const directory = tag !== undefined && isTag(tag) ? named.slice(0, colon) : named;
-  if (directory === "" || directory.endsWith(":"))
-    throw locationError(text, "it names no directory", "oci-layout:DIR[:tag]");
+  const path = tag !== undefined && isTag(tag) ? named.slice(0, colon) : named;
+  if (path === "" || path.endsWith(":"))
+    throw locationError(text, `it names no ${form.includes("DIR") ? "directory" : "file"}`, form);
   return {
-    kind: "layout",
-    directory,
+    path,
     ...(tag !== undefined && isTag(tag) ? { tag } : {}),
     ...(digest === undefined ? {} : { digest }),
   };
@@ -58,7 +74,7 @@ function parseLayout(text: string, rest: string): Location {
 
 function parseRegistry(text: string): Location {
   if (/^(?:\.{0,2}[/\\]|~[/\\]|\.{1,2}$|[a-zA-Z]:\\)/.test(text))
-    throw locationError(text, "it is a path", `oci-layout:${text}`);
+    throw locationError(text, "it is a path", `${text.endsWith(".tar") ? ARCHIVE_PREFIX : "oci-layout:"}${text}`);
   const url = /^(?:https?|docker):\/\/(.+)$/i.exec(text);
   if (url !== null) throw locationError(text, "write the image without a scheme", url[1]!);
   let reference: Reference;
@@ -71,7 +87,9 @@ function parseRegistry(text: string): Location {
     const hub = text.includes("/") ? `docker.io/${text}` : `docker.io/library/${text}`;
     throw new CliError("ERR_CLI_LOCATION", error.message, {
       cause: error,
-      hint: short ? `write the registry too: ${hub}` : "host/repo:tag, host/repo@digest or oci-layout:DIR[:tag]",
+      hint: short
+        ? `write the registry too: ${hub}`
+        : "host/repo:tag, host/repo@digest, oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
     });
   }
   if (reference.tag === undefined && reference.digest === undefined)
@@ -85,19 +103,25 @@ function locationError(text: string, what: string, instead: string): CliError {
   });
 }
 
-/** Whether two locations are in the same repository or layout, so that blobs of one are blobs of the other. */
+/** Whether two locations are in the same repository, layout or archive, so that blobs of one are blobs of the other. */
 export function isSameStore(a: Location, b: Location): boolean {
-  if (a.kind === "registry" && b.kind === "registry")
-    return a.reference.registry === b.reference.registry && a.reference.repository === b.reference.repository;
-  return a.kind === "layout" && b.kind === "layout" && a.directory === b.directory;
+  return a.kind === b.kind && storeText(a) === storeText(b);
 }
 
 /** Inverse of {@linkcode parseLocation}. */
 export function formatLocation(location: Location): string {
   const { tag, digest } = location.kind === "registry" ? location.reference : location;
-  const store =
-    location.kind === "registry"
-      ? `${location.reference.registry}/${location.reference.repository}`
-      : `oci-layout:${location.directory}`;
-  return `${store}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
+  return `${storeText(location)}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
+}
+
+/** The location without what names an image in it. */
+function storeText(location: Location): string {
+  switch (location.kind) {
+    case "registry":
+      return `${location.reference.registry}/${location.reference.repository}`;
+    case "layout":
+      return `oci-layout:${location.directory}`;
+    case "archive":
+      return `${ARCHIVE_PREFIX}${location.file}`;
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMemoryStore, handlerTransport, type Store, type Transport } from "@socikit/registry";
@@ -147,6 +147,59 @@ test("create works in a layout directory, and from a registry into one", async (
   }
 });
 
+test("create works in an archive, from a registry or a layout into one, and out of one", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
+  try {
+    const [file, layout] = [join(directory, "image.tar"), `oci-layout:${join(directory, "image")}`];
+    const archive = `oci-archive:${file}`;
+    const into = await run(["create", "registry.test/a/image:1", archive, "--min-layer-size", "0", "-q"]);
+    expect([into.stderr.text(), into.code]).toEqual(["", 0]);
+    expect(await readdir(directory)).toEqual(["image.tar"]);
+    const listed = await run(["ls", `${archive}:1`, "/etc"]);
+    expect([listed.stderr.text(), listed.stdout.text()]).toEqual(["", "hostname\nnumbers\n"]);
+    const before = await readFile(file);
+    // Beside itself: the same index, so the same archive.
+    const beside = await run(["create", archive, "--min-layer-size", "0", "-q"]);
+    expect([beside.stderr.text(), beside.stdout.text()]).toEqual(["", into.stdout.text()]);
+    expect((await readFile(file)).equals(before)).toBe(true);
+    const out = await run(["create", archive, layout, "--min-layer-size", "0", "-q"]);
+    expect([out.stderr.text(), out.stdout.text()]).toEqual(["", into.stdout.text()]);
+    const again = await run(["create", layout, `${archive}:1`, "--min-layer-size", "0", "-q"]);
+    expect([again.stderr.text(), again.stdout.text()]).toEqual(["", into.stdout.text()]);
+    expect((await readFile(file)).equals(before)).toBe(true);
+    // Nothing to index is no reason to write an archive anew, but one to copy.
+    const nothing = await run(["create", archive, `oci-archive:${join(directory, "copy.tar")}`]);
+    expect(nothing.code).toBe(6);
+    expect((await readdir(directory)).sort()).toEqual(["copy.tar", "image", "image.tar"]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("create that fails leaves the archive that is there, and nothing beside it", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
+  try {
+    await writeFile(join(directory, "image.tar"), "old");
+    const to = `oci-archive:${join(directory, "image.tar")}`;
+    const result = await run(["create", "registry.test/a/image:1", to, "--min-layer-size=0", "-p", "linux/s390x"]);
+    expect([result.code, result.stdout.text()]).toEqual([0, expect.stringMatching(DIGEST)]);
+    await writeFile(join(directory, "image.tar"), "old");
+    for (const [args, code, message] of [
+      [["create", "registry.test/a/image:2", to], 3, /registry\.test\/a\/image:2/],
+      [["create", to], 5, /is no tar archive.*\n.*OCI archive/],
+      [["ls", `oci-archive:${directory}`], 2, /is a directory\n.*oci-layout:/],
+      [["ls", `oci-archive:${directory}/none.tar`], 3, /is not there/],
+    ] as const) {
+      const failed = await run(args);
+      expect([failed.code, failed.stderr.text()]).toEqual([code, expect.stringMatching(message)]);
+    }
+    expect(await readFile(join(directory, "image.tar"), "utf8")).toBe("old");
+    expect(await readdir(directory)).toEqual(["image.tar"]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
 test("create of an image named by SHA-512 keeps that name, into a registry, a layout, and beside it", async () => {
   const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
   try {
@@ -290,7 +343,6 @@ test("create that is interrupted between index and tag leaves a whole copy witho
 test("create into a layout that cannot be written leaves nothing half-written", async () => {
   const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
   try {
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(join(directory, "file"), "");
     const result = await run(["create", "registry.test/a/image:1", `oci-layout:${join(directory, "file")}`]);
     expect(result.code).toBe(2);

@@ -49,7 +49,13 @@ export const create: CommandRun = async (invocation, io) => {
   const skipped: string[] = [];
   try {
     const from = await opener.open(source);
-    const to = destination === undefined ? from : await opener.openStore(destination, { create: true });
+    const to =
+      destination === undefined
+        ? await opener.openStore(source)
+        : await opener.openStore(destination, {
+            create: !isSameStore(source, destination),
+            from: { location: source, store: from.store },
+          });
     const copied = destination === undefined ? undefined : await copyTo(from, source, to, destination, progress, io);
     const ports = { image: from.store, target: to.store, inflate: await loadInflate() };
     const made = await createIndex(ports, copied?.digest ?? from.target, {
@@ -66,6 +72,7 @@ export const create: CommandRun = async (invocation, io) => {
     const tag = destination === undefined ? undefined : tagFor(destination, source);
     // Last: whoever pulls the tag finds image and index whole.
     if (copied !== undefined && tag !== undefined) await to.store.tag(tag, copied, { signal: io.signal });
+    if (destination !== undefined || !(made instanceof SociIndexError)) await to.commit();
     if (made instanceof SociIndexError) {
       progress.close();
       if (!quiet && !json) await io.stdout.write(textOf(skipped));
@@ -96,7 +103,7 @@ function parseDestination(text: string): Location {
       "ERR_CLI_LOCATION",
       `Cannot write ${JSON.stringify(text)}: a destination has a tag, not a digest`,
       {
-        hint: "host/repo:tag or oci-layout:DIR[:tag]",
+        hint: "host/repo:tag, oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
       },
     );
   return location;

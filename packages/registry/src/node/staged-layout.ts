@@ -139,21 +139,19 @@ class Staged implements StagedLayout {
     await rm(this.#staged.directory, { recursive: true, force: true }).catch(() => {});
   }
 
-  /** What stays, less what has a new entry of the same name or content, then what is new. */
+  /** What stays, less the names that are given anew, then what is new. */
   async #entries(): Promise<readonly Descriptor[]> {
     const written = await this.#staged.entries();
     const nameOf = ({ annotations }: Descriptor): string | undefined =>
       annotations?.["org.opencontainers.image.ref.name"] || undefined;
-    const isReplaced = (kept: Descriptor): boolean =>
-      written.some(
-        (entry) =>
-          (nameOf(kept) !== undefined && nameOf(kept) === nameOf(entry)) ||
-          (nameOf(kept) === undefined && kept.digest === entry.digest),
-      );
-    // A manifest that was written again to be indexed has its name from before.
+    const names = new Set(written.map(nameOf));
     const isKept = (entry: Descriptor): boolean =>
       nameOf(entry) === undefined && this.#keep.some(({ digest }) => digest === entry.digest);
-    return [...this.#keep.filter((kept) => !isReplaced(kept)), ...written.filter((entry) => !isKept(entry))];
+    return [
+      ...this.#keep.filter((kept) => nameOf(kept) === undefined || !names.has(nameOf(kept))),
+      // What was written again, as an index is that is there, has its entry.
+      ...written.filter((entry) => !isKept(entry)),
+    ];
   }
 
   resolve(tagOrDigest: string, options?: ReadOptions): Promise<Descriptor> {
