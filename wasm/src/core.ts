@@ -259,6 +259,11 @@ export class Core {
     throw failure(status, this.compressed);
   }
 
+  /** Offset in the compressed stream of the byte that is appended next. */
+  get position(): number {
+    return this.#inputEndOffset;
+  }
+
   /** Compressed bytes used, one used in part counted, as an offset in the compressed stream. */
   get compressed(): number {
     return this.#inputEndOffset - (this.#inputEnd - this.#exports.inputNext());

@@ -77,6 +77,8 @@ export interface GzipScanOptions {
 
 /** A decode of a whole gzip stream, fed piece by piece. Synchronous: the sink is called from `push` and `finish`. */
 export interface GzipScan {
+  /** Bytes of the compressed stream that were pushed, used or not: where the next chunk begins. */
+  readonly position: number;
   /** Bytes of the compressed stream used so far, a byte used in part counted. */
   readonly compressed: number;
   /** Bytes of output handed over so far. */
@@ -113,6 +115,7 @@ class PooledGzipScan implements GzipScan {
   readonly #zlibMembers: boolean;
   #core: Core | undefined;
   #isBusy = false;
+  #position = 0;
   #compressed = 0;
   #uncompressed = 0;
   /** Address up to which output was handed over. */
@@ -140,6 +143,10 @@ class PooledGzipScan implements GzipScan {
     }
     this.#core = core;
     this.#delivered = core.output;
+  }
+
+  get position(): number {
+    return this.#core?.position ?? this.#position;
   }
 
   get compressed(): number {
@@ -207,6 +214,7 @@ class PooledGzipScan implements GzipScan {
   }
 
   #giveBack(core: Core): void {
+    this.#position = core.position;
     this.#compressed = core.compressed;
     this.#pool.giveBack(core);
   }

@@ -7,7 +7,8 @@
 export { BUILD_WARNING_CODES, type BuildWarning, type BuildWarningCode } from "./build-warning.ts";
 export { buildZtoc, type BuildOptions } from "./build-ztoc.ts";
 export type { LayerInput } from "./layer-input.ts";
-export { LayerScan, type LayerConsumer, type LayerScanOptions } from "./layer-scan.ts";
+export { LayerScan, type LayerConsumer, type LayerScanOptions, type LayerScanState } from "./layer-scan.ts";
+export { ResumableBuild, type ResumableBuildOptions, type RunOptions, type SavedPiece } from "./resumable-build.ts";
 export {
   DEFAULT_BUILD_TOOL_IDENTIFIER,
   DEFAULT_SPAN_SIZE,

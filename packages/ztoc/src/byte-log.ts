@@ -19,12 +19,14 @@ export class ByteLog {
   }
 
   putByte(byte: number): void {
-    if (this.#used === this.#last.length) {
-      this.#last = allocateReleasable(CHUNK_SIZE);
-      this.#chunks.push(this.#last);
-      this.#used = 0;
-    }
+    if (this.#used === this.#last.length) this.#addChunk();
     this.#last[this.#used++] = byte;
+  }
+
+  #addChunk(): void {
+    this.#last = allocateReleasable(CHUNK_SIZE);
+    this.#chunks.push(this.#last);
+    this.#used = 0;
   }
 
   /** @param value An integer from 0 to 2^53 − 1. */
@@ -46,6 +48,27 @@ export class ByteLog {
     const at = this.#used;
     for (let i = 0; i < length; i++) chunk[at + i] = text.charCodeAt(i);
     this.#used = at + length;
+  }
+
+  /** Bytes as they are: what {@linkcode viewsFrom} gave of another log. */
+  putBytes(bytes: Uint8Array): void {
+    for (let taken = 0; taken < bytes.length;) {
+      if (this.#used === this.#last.length) this.#addChunk();
+      const length = Math.min(bytes.length - taken, CHUNK_SIZE - this.#used);
+      this.#last.set(bytes.subarray(taken, taken + length), this.#used);
+      this.#used += length;
+      taken += length;
+    }
+  }
+
+  /** The bytes from an address to the end, as views. */
+  viewsFrom(address: number): readonly Uint8Array[] {
+    const first = Math.floor(address / CHUNK_SIZE);
+    return this.#chunks
+      .slice(first)
+      .map((chunk, i) =>
+        chunk.subarray(i === 0 ? address % CHUNK_SIZE : 0, chunk === this.#last ? this.#used : CHUNK_SIZE),
+      );
   }
 
   /** Lets go of the chunks behind the one that an address lies in. Nothing can be put any more. */
@@ -99,4 +122,19 @@ export class ByteLogCursor implements ByteReader {
       copied += taken;
     }
   }
+}
+
+/** The number that a log has at `at`. `undefined` where the bytes end in it, or it is beyond 2^53. */
+export function readVarint(
+  bytes: Uint8Array,
+  at: number,
+): { readonly value: number; readonly end: number } | undefined {
+  let value = 0;
+  let end = at;
+  for (let scale = 1; end < bytes.length && scale <= 2 ** 49; scale *= 128) {
+    const byte = bytes[end++]!;
+    value += (byte & 127) * scale;
+    if (byte < 128) return value <= Number.MAX_SAFE_INTEGER ? { value, end } : undefined;
+  }
+  return undefined;
 }

@@ -1,5 +1,14 @@
 import { allocateReleasable, release } from "./releasable-memory.ts";
-import { CHECKPOINT_SIZE, writeCheckpoint, writeZinfoHeader, zinfoSize, type Checkpoint } from "./zinfo.ts";
+import type { StateReader } from "./state-reader.ts";
+import type { StateWriter } from "./state-writer.ts";
+import {
+  CHECKPOINT_SIZE,
+  readCheckpoint,
+  writeCheckpoint,
+  writeZinfoHeader,
+  zinfoSize,
+  type Checkpoint,
+} from "./zinfo.ts";
 
 /** Checkpoints of a slab: about 1 MiB. */
 const SLAB_LENGTH = 32;
@@ -31,6 +40,30 @@ export class CheckpointLog {
     writeCheckpoint(this.#slabs.at(-1)!, index * CHECKPOINT_SIZE, checkpoint);
     this.#length++;
     this.#lastUncompressedOffset = checkpoint.uncompressedOffset;
+  }
+
+  /** Saves all but the first `since`: 32 KiB each. */
+  saveAdded(state: StateWriter, since: number): void {
+    state.number(this.#length - since);
+    for (let index = since; index < this.#length;) {
+      const slab = this.#slabs[Math.floor(index / SLAB_LENGTH)]!;
+      const from = index % SLAB_LENGTH;
+      const count = Math.min(SLAB_LENGTH - from, this.#length - index);
+      state.rawBytes(slab.subarray(from * CHECKPOINT_SIZE, (from + count) * CHECKPOINT_SIZE));
+      index += count;
+    }
+  }
+
+  /** Adds what {@linkcode saveAdded} saved. @throws {ZtocError} `ERR_ZTOC_STATE_MALFORMED`. */
+  restoreAdded(state: StateReader): void {
+    for (let count = state.integer(); count > 0; count--) {
+      const checkpoint = readCheckpoint(state.rawBytes(CHECKPOINT_SIZE), 0);
+      const { compressedOffset, uncompressedOffset, bits } = checkpoint;
+      const isAfter = uncompressedOffset >= (this.#lastUncompressedOffset ?? 0) && compressedOffset >= 0;
+      const isSound = Number.isSafeInteger(compressedOffset) && Number.isSafeInteger(uncompressedOffset) && bits <= 7;
+      state.check(isAfter && isSound, `checkpoint ${this.#length} is out of place`);
+      this.push(checkpoint);
+    }
   }
 
   /** Writes them as a zinfo, and lets go of each slab when it is written. */

@@ -8,6 +8,9 @@ import {
   type EntryNumbers,
 } from "./entry-table.ts";
 import type { FlatbufferBuilder } from "./flatbuffer-builder.ts";
+import { readVarint } from "./byte-log.ts";
+import type { StateReader } from "./state-reader.ts";
+import type { StateWriter } from "./state-writer.ts";
 import type { Int64 } from "./tar-number.ts";
 import { ENTRY_TYPES, type TocEntry } from "./ztoc.ts";
 
@@ -50,14 +53,9 @@ export class EntryLog {
 
   /** Adds an entry. `true` where it has a number that a double cannot hold. */
   push(entry: LoggedEntry): boolean {
-    if (this.#length === this.#addresses.length) {
-      const larger = new Float64Array(this.#length * 2);
-      larger.set(this.#addresses);
-      this.#addresses = larger;
-    }
     const log = this.#log;
     const start = log.end;
-    this.#addresses[this.#length] = start;
+    this.#begin(start);
     log.putText(entry.name);
     log.putByte(ENTRY_TYPES.indexOf(entry.type));
     log.putText(entry.linkname);
@@ -81,10 +79,59 @@ export class EntryLog {
       log.putNumber(isPlain ? value : 0);
       if (!isPlain) (wide ??= {})[field] = value;
     }
-    if (wide !== undefined) this.#wide.set(this.#length, wide);
+    if (wide !== undefined) this.#wide.set(this.#length - 1, wide);
     this.#encodedSizeBound += entrySizeBound(log.end - start, entry.paxRecords.size);
-    this.#length++;
     return wide !== undefined && Object.values(wide).some((value) => typeof value === "bigint");
+  }
+
+  /** The entry that comes next lies at that address. */
+  #begin(address: number): void {
+    if (this.#length === this.#addresses.length) {
+      const larger = new Float64Array(this.#length * 2);
+      larger.set(this.#addresses);
+      this.#addresses = larger;
+    }
+    this.#addresses[this.#length++] = address;
+  }
+
+  /** Saves all entries but the first `since`: about 100 bytes an entry. */
+  saveAdded(state: StateWriter, since: number): void {
+    const start = since === this.#length ? this.#log.end : this.#addresses[since]!;
+    state.number(this.#length - since);
+    state.number(this.#log.end - start);
+    for (const view of this.#log.viewsFrom(start)) state.rawBytes(view);
+    const wide = Array.from(this.#wide).filter(([index]) => index >= since);
+    state.number(wide.length);
+    for (const [index, numbers] of wide) {
+      state.number(index);
+      for (const field of INT64_FIELDS) {
+        state.flag(numbers[field] !== undefined);
+        if (numbers[field] !== undefined) state.int64(numbers[field]);
+      }
+    }
+  }
+
+  /** Adds what {@linkcode saveAdded} saved. @throws {ZtocError} `ERR_ZTOC_STATE_MALFORMED`. */
+  restoreAdded(state: StateReader): void {
+    const since = this.#length;
+    const count = state.integer();
+    const bytes = state.rawBytes(state.integer());
+    const base = this.#log.end;
+    for (let at = 0, i = 0; i < count || at < bytes.length; i++) {
+      const end = i < count ? endOfEntry(bytes, at) : undefined;
+      state.check(end !== undefined, `entry ${since + i} is none`);
+      this.#begin(base + at);
+      this.#encodedSizeBound += entrySizeBound(end.at - at, end.paxRecords);
+      at = end.at;
+    }
+    this.#log.putBytes(bytes);
+    for (let left = state.integer(); left > 0; left--) {
+      const index = state.integer();
+      state.check(index >= since && index < this.#length, "a number belongs to no entry");
+      const numbers: WideNumbers = {};
+      for (const field of INT64_FIELDS) if (state.flag()) numbers[field] = state.int64();
+      this.#wide.set(index, numbers);
+    }
   }
 
   /**
@@ -117,6 +164,31 @@ export class EntryLog {
     const wide = this.#wide.get(entry);
     return writeEntryTable(builder, targets, wide === undefined ? numbers : { ...numbers, ...wide });
   }
+}
+
+/** Walks over an entry as `push` writes it: where it ends, and how many records it has. `undefined` for what is none. */
+function endOfEntry(bytes: Uint8Array, from: number): { readonly at: number; readonly paxRecords: number } | undefined {
+  let at: number | undefined = from;
+  const number = (): number => {
+    const read = at === undefined ? undefined : readVarint(bytes, at);
+    at = read?.end;
+    return read?.value ?? 0;
+  };
+  const text = (): void => {
+    const length = number();
+    at = at === undefined || length > bytes.length - at ? undefined : at + length;
+  };
+  text();
+  if (at === undefined || (bytes[at] ?? ENTRY_TYPES.length) >= ENTRY_TYPES.length) return undefined;
+  at++;
+  for (let i = 0; i < 4; i++) text();
+  const paxRecords = number();
+  for (let left = paxRecords; left > 0 && at !== undefined; left--) {
+    text();
+    text();
+  }
+  for (let i = 0; i < 3 + INT64_FIELDS.length; i++) number();
+  return at === undefined ? undefined : { at, paxRecords };
 }
 
 const NO_RECORDS: readonly number[] = [];

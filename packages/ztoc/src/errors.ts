@@ -32,6 +32,14 @@ export const ZTOC_ERROR_CODES = [
   "ERR_ZTOC_TAR_ENTRY_TYPE",
   // Building one: the result.
   "ERR_ZTOC_SPAN_SIZE",
+  // Going on with one that was saved.
+  "ERR_ZTOC_STATE_MALFORMED",
+  "ERR_ZTOC_STATE_VERSION",
+  "ERR_ZTOC_STATE_DAMAGED",
+  "ERR_ZTOC_STATE_LAYER",
+  "ERR_ZTOC_STATE_OPTIONS",
+  // Building one on another thread: that ended.
+  "ERR_ZTOC_WORKER",
 ] as const;
 
 /** One of {@linkcode ZTOC_ERROR_CODES}. */

@@ -1,5 +1,6 @@
-import type { BlockBoundary, GzipScan, Inflate, MemberStart } from "@socikit/inflate";
+import type { BlockBoundary, GzipScan, GzipSink, Inflate, MemberStart } from "@socikit/inflate";
 import { ZtocError, type ZtocErrorCode } from "./errors.ts";
+import { malformed } from "./state-reader.ts";
 import type { CompressionAlgorithm } from "./ztoc.ts";
 
 /** Takes part in a {@linkcode LayerScan}. Calls are synchronous, and an error that one throws ends the scan. */
@@ -35,6 +36,16 @@ export interface LayerScanOptions {
   readonly compression: CompressionAlgorithm;
   /** The decoder, which a gzip layer needs: see `loadInflate` of `@socikit/inflate`. */
   readonly inflate?: Inflate | undefined;
+  /** What {@linkcode LayerScan.save} gave: the scan goes on where that one was. What the consumers know is theirs to restore. */
+  readonly from?: LayerScanState | undefined;
+}
+
+/** What a scan of a layer needs to go on, in another process as well. */
+export interface LayerScanState {
+  /** Bytes of the layer that were pushed: where the next ones begin. */
+  readonly position: number;
+  /** Of a gzip layer, what `GzipScan.save` of `@socikit/inflate` gave. */
+  readonly gzip: Uint8Array | undefined;
 }
 
 /**
@@ -44,16 +55,40 @@ export interface LayerScanOptions {
 export class LayerScan {
   readonly #consumers: readonly LayerConsumer[];
   readonly #scan: GzipScan | undefined;
-  #position = 0;
+  #position: number;
   #ended = false;
 
-  /** @throws {TypeError} for a gzip layer without a decoder. */
+  /**
+   * @throws {TypeError} for a gzip layer without a decoder.
+   * @throws {ZtocError} `ERR_ZTOC_STATE_MALFORMED` for a state that no scan of such a layer has saved.
+   */
   constructor(options: LayerScanOptions, consumers: readonly LayerConsumer[]) {
     this.#consumers = consumers;
+    this.#position = options.from?.position ?? 0;
+    if ((options.from?.gzip !== undefined) !== (options.from !== undefined && options.compression === "gzip"))
+      throw malformed(`it is not of a layer that is ${options.compression}`);
     if (options.compression !== "gzip") return;
     if (options.inflate === undefined) throw new TypeError("Cannot scan a gzip layer: there is no decoder");
-    // zlib's automatic detection takes zlib members too, and the reference has it on (spec section 3.4).
-    this.#scan = options.inflate.scanGzip(gzipSink(consumers), { zlibMembers: true });
+    this.#scan = openScan(options.inflate, gzipSink(consumers), options.from?.gzip);
+    if (this.#scan.position === this.#position) return;
+    this.#scan.close();
+    throw malformed(`its scan is at ${this.#scan.position}, not at ${this.#position}`);
+  }
+
+  /** Bytes of the layer that were pushed. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bytes of the tar stream that were handed over. */
+  get uncompressed(): number {
+    return this.#scan?.uncompressed ?? this.#position;
+  }
+
+  /** What a scan needs to go on from here ({@linkcode LayerScanOptions.from}). @throws {TypeError} for one that has ended. */
+  save(): LayerScanState {
+    if (this.#ended) throw new TypeError("Cannot save a scan: it has ended, or has failed");
+    return { position: this.#position, gzip: this.#scan?.save() };
   }
 
   /**
@@ -100,8 +135,18 @@ export class LayerScan {
   }
 }
 
+/** zlib's automatic detection takes zlib members too, and the reference has it on (spec section 3.4). */
+function openScan(inflate: Inflate, sink: GzipSink, from: Uint8Array | undefined): GzipScan {
+  try {
+    return inflate.scanGzip(sink, { zlibMembers: true, from });
+  } catch (cause) {
+    if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "ERR_INFLATE_STATE") throw cause;
+    throw malformed(cause.message, { cause });
+  }
+}
+
 /** One sink for all: boundaries go to those who want them at that place. */
-function gzipSink(consumers: readonly LayerConsumer[]): Parameters<Inflate["scanGzip"]>[0] {
+function gzipSink(consumers: readonly LayerConsumer[]): GzipSink {
   const receivers = consumers.filter((consumer) => consumer.block !== undefined);
   const wanted = (consumer: LayerConsumer): number => consumer.nextBlock?.() ?? 0;
   return {

@@ -1,5 +1,7 @@
 import type { MemberStart } from "@socikit/inflate";
 import { ZtocError } from "./errors.ts";
+import type { StateReader } from "./state-reader.ts";
+import type { StateWriter } from "./state-writer.ts";
 
 /** Go's reader keeps names and comments in 512 bytes, the NUL included. */
 const MAX_TEXT = 511;
@@ -27,6 +29,28 @@ export class MemberCheck {
     if (member.format === "gzip" && member.longestText <= MAX_TEXT) return undefined;
     this.#fault = member;
     return { comesWithData: before % GO_WINDOW !== 0 };
+  }
+
+  save(state: StateWriter): void {
+    state.number(this.#lastStart);
+    state.flag(this.#fault !== undefined);
+    if (this.#fault === undefined) return;
+    const { format, compressed, headerEnd, uncompressed, longestText } = this.#fault;
+    state.flag(format === "zlib");
+    for (const value of [compressed, headerEnd, uncompressed, longestText]) state.number(value);
+  }
+
+  /** Goes on where {@linkcode save} was called. @throws {ZtocError} `ERR_ZTOC_STATE_MALFORMED`. */
+  restore(state: StateReader): void {
+    this.#lastStart = state.integer();
+    if (!state.flag()) return;
+    this.#fault = {
+      format: state.flag() ? "zlib" : "gzip",
+      compressed: state.integer(),
+      headerEnd: state.integer(),
+      uncompressed: state.integer(),
+      longestText: state.integer(),
+    };
   }
 
   /** The error of the refused member, as the reference has it; `compressedSize` is that of the layer. */

@@ -61,6 +61,11 @@ export class DataMap {
     return (this.#blocks + 1) * BLOCK_SIZE > MAX_SPECIAL_SIZE;
   }
 
+  /** The blocks so far: those that another map has to be pushed to go on. */
+  get text(): ByteString {
+    return this.#text as ByteString;
+  }
+
   /** The complete map. */
   parse(): SparseMap | undefined {
     return parseAll(this.#text.split("\n").slice(1, 1 + 2 * Number(this.#count)));

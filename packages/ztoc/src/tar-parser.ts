@@ -1,5 +1,5 @@
 import { byteStringOf, type ByteString } from "@socikit/oci";
-import { ZtocError, type ZtocErrorCode } from "./errors.ts";
+import { ZTOC_ERROR_CODES, ZtocError, type ZtocErrorCode } from "./errors.ts";
 import { parsePaxTime, type TarTime } from "./mod-time.ts";
 import { parsePax, type PaxRecords } from "./pax.ts";
 import {
@@ -12,7 +12,18 @@ import {
   type SparseMap,
 } from "./sparse-map.ts";
 import { BLOCK_SIZE, isHeaderOnly, isZeroBlock, parseTarHeader, type TarHeader } from "./tar-header.ts";
+import type { StateReader } from "./state-reader.ts";
+import type { StateWriter } from "./state-writer.ts";
 import { parseDecimal, parseNumeric, type Int64 } from "./tar-number.ts";
+import {
+  restoreDataMap,
+  restoreNumbers,
+  restorePending,
+  restoreRecords,
+  saveNumbers,
+  savePending,
+  saveRecords,
+} from "./tar-state.ts";
 import type { EntryType } from "./ztoc.ts";
 
 /** An entry of a tar stream, after PAX records and GNU long names. */
@@ -55,8 +66,9 @@ const TYPES: ReadonlyMap<string, EntryType> = new Map([
 /** Extension blocks of an old GNU sparse map, each with 21 entries, before Go's reader gives up. */
 const MAX_EXTENSIONS = 2047;
 
-/** What the parser is in the middle of. */
-type Step = "header" | "end" | "special" | "sparse-map" | "sparse-extension" | "payload" | "padding" | "ended";
+/** What the parser is in the middle of. Their order is part of a saved state. */
+const STEPS = ["header", "end", "special", "sparse-map", "sparse-extension", "payload", "padding", "ended"] as const;
+type Step = (typeof STEPS)[number];
 
 /**
  * Parses a tar stream that is pushed in pieces, as Go's archive/tar does (spec section 6), and calls back for each entry
@@ -80,7 +92,8 @@ export class TarParser {
 
   /** Where the first header of the entry began, meta headers included. */
   #headerOffset = 0;
-  #header: TarHeader | undefined;
+  /** Of the header read last. */
+  #typeflag = "";
   /** Payload and padding of the header read last, as far as they are not yet consumed. */
   #payload = 0;
   #padding = 0;
@@ -147,6 +160,87 @@ export class TarParser {
     return isOpen;
   }
 
+  /** Saves all of it but whom it calls. */
+  save(state: StateWriter): void {
+    state.number(STEPS.indexOf(this.#step));
+    state.number(this.#needs);
+    state.number(this.#position);
+    state.number(this.#headerOffset);
+    state.number(this.#payload);
+    state.number(this.#padding);
+    state.flag(this.#endsWithRecord);
+    state.flag(this.#error !== undefined);
+    if (this.#error !== undefined) {
+      state.number(ZTOC_ERROR_CODES.indexOf(this.#error.code));
+      state.text(this.#error.message);
+    }
+    if (this.#step === "ended") return;
+    // Collected anew in another array with the next step, and not changed in this one before it is written.
+    state.bytes(this.#collected.subarray(0, this.#filled));
+    state.byteString(this.#typeflag as ByteString);
+    state.byteString(this.#longName);
+    state.byteString(this.#longLink);
+    saveRecords(state, this.#records);
+    if (this.#step === "sparse-map" && this.#sparse !== undefined) {
+      savePending(state, this.#sparse.entry);
+      state.byteString(this.#sparse.map.text);
+    }
+    if (this.#step === "sparse-extension" && this.#oldSparse !== undefined) {
+      state.int64(this.#oldSparse.size);
+      state.number(this.#oldSparse.extensions);
+      saveNumbers(state, this.#oldSparse.map);
+    }
+  }
+
+  /** Goes on where {@linkcode save} was called. @throws {ZtocError} `ERR_ZTOC_STATE_MALFORMED`. */
+  restore(state: StateReader): void {
+    const step = STEPS[state.integer(STEPS.length - 1)]!;
+    const needs = lengthOf(state);
+    this.#step = step;
+    this.#position = state.integer();
+    this.#headerOffset = lengthOf(state);
+    this.#payload = lengthOf(state);
+    this.#padding = state.integer(BLOCK_SIZE - 1);
+    this.#endsWithRecord = state.flag();
+    if (state.flag()) {
+      const code = ZTOC_ERROR_CODES[state.integer(ZTOC_ERROR_CODES.length - 1)]!;
+      state.check(code.startsWith("ERR_ZTOC_TAR_") && step === "ended", "its error is none of a tar stream");
+      this.#error = new ZtocError(code, state.text());
+    }
+    if (step === "ended") return;
+    this.#restoreCollected(state, needs);
+    this.#typeflag = state.byteString();
+    this.#longName = state.byteString();
+    this.#longLink = state.byteString();
+    this.#records = restoreRecords(state);
+    if (step === "special") state.check(/^[xgLK]$/.test(this.#typeflag), "a special record is of no such type");
+    if (step === "sparse-map") {
+      state.check(this.#payload >= BLOCK_SIZE, "its sparse map does not fit into it");
+      this.#sparse = { entry: restorePending(state, this.#records), map: restoreDataMap(state) };
+    }
+    if (step === "sparse-extension")
+      this.#oldSparse = {
+        size: state.int64(),
+        extensions: state.integer(MAX_EXTENSIONS),
+        map: restoreNumbers(state),
+      };
+  }
+
+  /** What the step has, so that it needs as much as is left, and not nothing: it would be stuck. */
+  #restoreCollected(state: StateReader, needs: number): void {
+    const collected = state.bytes();
+    const size = collected.length + needs;
+    let isSound = size === BLOCK_SIZE;
+    if (this.#step === "payload") isSound = collected.length === 0;
+    if (this.#step === "padding") isSound = collected.length === 0 && needs < BLOCK_SIZE;
+    if (this.#step === "special") isSound = size <= MAX_SPECIAL_SIZE + 1;
+    state.check(isSound && needs > 0, `it has ${collected.length} bytes of a ${this.#step}, and needs ${needs}`);
+    this.#collected = this.#step === "special" && size > BLOCK_SIZE ? new Uint8Array(size) : this.#block;
+    this.#collected.set(collected);
+    this.#filled = collected.length;
+    this.#needs = needs;
+  }
+
   #begin(step: Step, needs: number): void {
     this.#step = step;
     this.#needs = needs;
@@ -182,7 +276,7 @@ export class TarParser {
     if (isZeroBlock(this.#block)) return this.#begin("end", BLOCK_SIZE);
     const header = parseTarHeader(this.#block);
     if (header === undefined) return this.#invalid("its checksum or a number is wrong");
-    this.#header = header;
+    this.#typeflag = header.typeflag;
     if (!this.#setPayload(header.typeflag, header.size)) return;
     switch (header.typeflag) {
       case "x":
@@ -219,7 +313,7 @@ export class TarParser {
     if (this.#filled > MAX_SPECIAL_SIZE)
       return this.#fail("ERR_ZTOC_TAR_RECORD_TOO_LONG", "archive/tar: header field too long");
     const payload = byteStringOf(this.#collected.subarray(0, this.#filled));
-    switch (this.#header?.typeflag) {
+    switch (this.#typeflag) {
       case "L":
         this.#longName = untilNul(payload);
         break;
@@ -228,10 +322,10 @@ export class TarParser {
         break;
       default: {
         const records = parsePax(payload);
-        this.#endsWithRecord = records === undefined || this.#header?.typeflag === "g";
+        this.#endsWithRecord = records === undefined || this.#typeflag === "g";
         if (records === undefined) return this.#invalid("its PAX records are malformed");
         // Global headers are handed to the caller of Go's reader, who knows no such entry.
-        if (this.#header?.typeflag === "g") return this.#unsupported("g");
+        if (this.#typeflag === "g") return this.#unsupported("g");
         this.#records = records;
       }
     }
@@ -395,7 +489,7 @@ export class TarParser {
 }
 
 /** An entry while its headers are being merged. */
-interface PendingEntry {
+export interface PendingEntry {
   name: ByteString;
   linkname: ByteString;
   typeflag: string;
@@ -409,6 +503,13 @@ interface PendingEntry {
   readonly devmajor: Int64;
   readonly devminor: Int64;
   readonly records: PaxRecords;
+}
+
+/** Bytes of a stream, which may be more than there can be. */
+function lengthOf(state: StateReader): number {
+  const value = state.number();
+  state.check(value === Infinity || (Number.isSafeInteger(value) && value >= 0), "a length is none");
+  return value;
 }
 
 /** Applies a PAX record that has a value. `false` where the value is malformed. */

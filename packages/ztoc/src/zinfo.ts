@@ -103,6 +103,17 @@ export function writeCheckpoint(target: Uint8Array, at: number, checkpoint: Chec
   target.set(window, at + 17);
 }
 
+/** Reads what {@linkcode writeCheckpoint} wrote. The window is a view. */
+export function readCheckpoint(bytes: Uint8Array, at: number): Checkpoint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, CHECKPOINT_SIZE);
+  return {
+    compressedOffset: int64(view, 0),
+    uncompressedOffset: int64(view, 8),
+    bits: view.getUint8(16),
+    window: bytes.subarray(at + 17, at + CHECKPOINT_SIZE),
+  };
+}
+
 /** Checkpoints where the zinfo has them. `missing` is 1 where the first is not stored. */
 class StoredCheckpoints implements Checkpoints {
   readonly length: number;
@@ -122,13 +133,7 @@ class StoredCheckpoints implements Checkpoints {
     // Version 1 takes a gzip header to be 10 bytes, which is wrong for one with a name; the digests will tell.
     if (spanId < this.#missing)
       return { compressedOffset: 10, uncompressedOffset: 0, bits: 0, window: new Uint8Array(WINDOW_SIZE) };
-    const at = HEADER_SIZE + (spanId - this.#missing) * CHECKPOINT_SIZE;
-    return {
-      compressedOffset: int64(this.#view, at),
-      uncompressedOffset: int64(this.#view, at + 8),
-      bits: this.#view.getUint8(at + 16),
-      window: this.#bytes.subarray(at + 17, at + CHECKPOINT_SIZE),
-    };
+    return readCheckpoint(this.#bytes, HEADER_SIZE + (spanId - this.#missing) * CHECKPOINT_SIZE);
   }
 
   *[Symbol.iterator](): Iterator<Checkpoint> {

@@ -1,6 +1,6 @@
 import type { BlockBoundary, MemberStart } from "@socikit/inflate";
-import { digestOf, toDisplay, type Digest } from "@socikit/oci";
-import type { BuildWarning, BuildWarningCode } from "./build-warning.ts";
+import { digestOf, toDisplay } from "@socikit/oci";
+import { BUILD_WARNING_CODES, type BuildWarning, type BuildWarningCode } from "./build-warning.ts";
 import { CheckpointLog } from "./checkpoint-log.ts";
 import { MAX_ZTOC_SIZE } from "./decode.ts";
 import { writeZtoc, ztocSizeBound } from "./encode.ts";
@@ -9,7 +9,10 @@ import { ZtocError } from "./errors.ts";
 import type { LayerConsumer } from "./layer-scan.ts";
 import { MemberCheck } from "./member-check.ts";
 import { formatModTime } from "./mod-time.ts";
+import type { SaveableDigesters } from "./saveable-digester.ts";
 import { SpanHasher } from "./span-hasher.ts";
+import type { StateReader } from "./state-reader.ts";
+import type { StateWriter } from "./state-writer.ts";
 import type { Int64 } from "./tar-number.ts";
 import { TarParser, type TarEntry } from "./tar-parser.ts";
 import { encodeTarZinfo } from "./tar-zinfo.ts";
@@ -37,6 +40,33 @@ export interface ZtocBuilderOptions {
   readonly maxZtocBytes?: number | undefined;
 }
 
+/** How much there is of what a builder only adds to. */
+export interface BuilderMarks {
+  readonly entries: number;
+  readonly checkpoints: number;
+  readonly spans: number;
+  readonly warnings: number;
+}
+
+/** What ResumableBuild does with a builder, beside what everybody may. Its fields are its own. */
+export interface BuilderState {
+  /** Has span digests made by hashes that can be saved. Before anything is pushed. */
+  useDigesters(builder: ZtocBuilder, digesters: SaveableDigesters): void;
+  marks(builder: ZtocBuilder): BuilderMarks;
+  /** Saves what was added since: entries, checkpoints, digests of spans, warnings. */
+  saveAdded(builder: ZtocBuilder, state: StateWriter, since: BuilderMarks): void;
+  /** Saves the rest: what the next save replaces. */
+  save(builder: ZtocBuilder, state: StateWriter): void;
+  /** Throws a ZtocError `ERR_ZTOC_STATE_MALFORMED`, as `restore` does. */
+  restoreAdded(builder: ZtocBuilder, state: StateReader): void;
+  restore(builder: ZtocBuilder, state: StateReader): void;
+  /** Bytes of the layer and of the tar stream that it has seen. */
+  sizes(builder: ZtocBuilder): { readonly compressed: number; readonly uncompressed: number };
+}
+
+/** Set by the class. */
+export let builderState: BuilderState;
+
 /**
  * Builds a zTOC in one pass: a consumer of a {@linkcode LayerScan}, without I/O. Memory: some 100 bytes an entry, 32 KiB a
  * span; {@linkcode result} lets go of both while it writes.
@@ -51,7 +81,7 @@ export class ZtocBuilder implements LayerConsumer {
   readonly #maxZtocBytes: number;
   readonly #tar: TarParser;
   readonly #entries: EntryLog = new EntryLog();
-  readonly #spans: SpanHasher = new SpanHasher();
+  #spans: SpanHasher = new SpanHasher();
   readonly #checkpoints: CheckpointLog = new CheckpointLog();
   readonly #members: MemberCheck = new MemberCheck();
   readonly #warnings: BuildWarning[] = [];
@@ -66,6 +96,18 @@ export class ZtocBuilder implements LayerConsumer {
   /** Where the reference, reading the zTOC back, takes the next entry's header to begin; past an entry, it gives up. */
   #readBackOffset = 0n;
   #readBackFailed = false;
+
+  static {
+    builderState = {
+      useDigesters: (builder, digesters) => void (builder.#spans = new SpanHasher(digesters)),
+      marks: (builder) => builder.#marks,
+      saveAdded: (builder, state, since) => builder.#saveAdded(state, since),
+      save: (builder, state) => builder.#save(state),
+      restoreAdded: (builder, state) => builder.#restoreAdded(state),
+      restore: (builder, state) => builder.#restore(state),
+      sizes: (builder) => ({ compressed: builder.#compressedSize, uncompressed: builder.#uncompressedSize }),
+    };
+  }
 
   /**
    * @throws {RangeError} for a span size that is not an integer from 0 to 2^53 − 1.
@@ -184,6 +226,63 @@ export class ZtocBuilder implements LayerConsumer {
     });
   }
 
+  get #marks(): BuilderMarks {
+    return {
+      entries: this.#entries.length,
+      checkpoints: this.#checkpoints.length,
+      spans: this.#spans.length,
+      warnings: this.#warnings.length,
+    };
+  }
+
+  #saveAdded(state: StateWriter, since: BuilderMarks): void {
+    this.#entries.saveAdded(state, since.entries);
+    this.#checkpoints.saveAdded(state, since.checkpoints);
+    this.#spans.saveAdded(state, since.spans);
+    state.number(this.#warnings.length - since.warnings);
+    for (const warning of this.#warnings.slice(since.warnings)) saveWarning(state, warning);
+  }
+
+  #restoreAdded(state: StateReader): void {
+    this.#entries.restoreAdded(state);
+    this.#checkpoints.restoreAdded(state);
+    this.#spans.restoreAdded(state);
+    const most = MAX_WARNINGS + 1 - this.#warnings.length;
+    for (let left = state.integer(most); left > 0; left--) this.#warnings.push(restoreWarning(state));
+  }
+
+  #save(state: StateWriter): void {
+    state.number(this.#compressedSize);
+    state.number(this.#uncompressedSize);
+    state.flag(this.#needsXattrs);
+    state.flag(this.#meetsBadMember);
+    state.flag(this.#hasTooMany);
+    state.int64(this.#readBackOffset);
+    state.flag(this.#readBackFailed);
+    this.#tar.save(state);
+    this.#spans.save(state);
+    this.#members.save(state);
+  }
+
+  #restore(state: StateReader): void {
+    this.#compressedSize = state.integer();
+    this.#uncompressedSize = state.integer();
+    this.#needsXattrs = state.flag();
+    this.#meetsBadMember = state.flag();
+    this.#hasTooMany = state.flag();
+    this.#readBackOffset = BigInt(state.int64());
+    this.#readBackFailed = state.flag();
+    this.#tar.restore(state);
+    this.#spans.restore(state);
+    this.#members.restore(state);
+    const cuts =
+      this.#compression === "gzip" ? this.#checkpoints.length : Math.ceil(this.#compressedSize / this.#spanSize);
+    state.check(this.#spans.length === Math.max(0, cuts - 1), `it has ${this.#spans.length} digests of ${cuts} spans`);
+    state.check(this.#spans.isOpen === cuts > 0, "its last span is not hashed");
+    state.check(this.#spans.end === this.#compressedSize, "it has hashed another part of the layer");
+    state.check(this.#tar.position <= this.#uncompressedSize, "its tar stream is longer than what came out");
+  }
+
   /** Checkpoints are written to their place at once: they are most of a zTOC. */
   #serializedZinfo(): { readonly size: number; readonly write: (target: Uint8Array) => void } {
     if (this.#compression === "gzip")
@@ -259,6 +358,22 @@ export class ZtocBuilder implements LayerConsumer {
       });
     }
   }
+}
+
+function saveWarning(state: StateWriter, { code, message, entry }: BuildWarning): void {
+  state.number(BUILD_WARNING_CODES.indexOf(code));
+  state.text(message);
+  state.flag(entry !== undefined);
+  if (entry === undefined) return;
+  state.number(entry.index);
+  state.byteString(entry.name);
+}
+
+function restoreWarning(state: StateReader): BuildWarning {
+  const code = BUILD_WARNING_CODES[state.integer(BUILD_WARNING_CODES.length - 1)]!;
+  const message = state.text();
+  if (!state.flag()) return { code, message };
+  return { code, message, entry: { index: state.integer(), name: state.byteString() } };
 }
 
 function wrapUint32(value: Int64): number {
