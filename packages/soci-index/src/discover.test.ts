@@ -1,6 +1,16 @@
-import { decodeManifest, digestOf, encodeManifest, OciError, type Descriptor, type ImageManifest } from "@socikit/oci";
+import {
+  decodeManifest,
+  digestOf,
+  encodeManifest,
+  OCI_MANIFEST,
+  OciError,
+  type Descriptor,
+  type ImageManifest,
+  type ReferrersAnswer,
+} from "@socikit/oci";
 import { expect, test } from "vitest";
-import { discoverSociIndex, sociIndexCandidates, type DiscoverOptions, type DiscoveryEvent } from "./discover.ts";
+import { discoverSociIndex, sociIndexCandidates, type DiscoverOptions } from "./discover.ts";
+import { describeTrace, DISCOVERY_CODES, type DiscoveryEvent } from "./discovery-event.ts";
 import { SOCI_INDEX_V1 } from "./media-types.ts";
 import { createSociIndex, encodeSociIndex, sociIndexConfig } from "./soci-index.ts";
 import { memoryTarget, type MemoryTarget } from "./testing/memory-target.ts";
@@ -27,7 +37,7 @@ function imageOf(annotations?: Record<string, string>): { descriptor: Descriptor
 async function storeOf(...indexes: readonly Uint8Array[]): Promise<MemoryTarget> {
   const store = memoryTarget();
   store.blobs.set(digestOf(sociIndexConfig()), sociIndexConfig());
-  for (const index of indexes) await store.pushManifest(index, "");
+  for (const index of indexes) await store.pushManifest(index, OCI_MANIFEST);
   return store;
 }
 
@@ -247,4 +257,126 @@ test.for([
   for await (const { via } of sociIndexCandidates({ index: await storeOf(V1, V2, OTHER_V1, v1) }, image, options))
     found.push(via);
   expect(found).toHaveLength(1);
+});
+
+/** A store that lists V1 and others as a registry does, and tells how. */
+async function tellingStore(
+  answers: readonly ReferrersAnswer[],
+  ...listed: readonly Uint8Array[]
+): Promise<MemoryTarget> {
+  const store = await storeOf(V1, OTHER_V1, V2);
+  store.referrers = async function* (_subject, options) {
+    try {
+      for (const bytes of listed) {
+        const referrer = { digest: digestOf(bytes), size: bytes.length, mediaType: OCI_MANIFEST };
+        yield { ...referrer, artifactType: SOCI_INDEX_V1 };
+      }
+    } finally {
+      for (const answer of answers) options?.onAnswer?.(answer);
+    }
+  };
+  return store;
+}
+
+const API = { way: "api", asked: "referrers/x", outcome: "listed", listed: 3, given: 2 } as const;
+const TAG = { way: "tag", asked: "sha256-x", outcome: "listed", listed: 1, given: 1 } as const;
+
+test.for<
+  readonly [
+    string,
+    () => Promise<readonly [MemoryTarget, ReturnType<typeof imageOf>, DiscoverOptions?]>,
+    readonly string[],
+    readonly (string | RegExp)[],
+  ]
+>([
+  [
+    "an index that the caller names",
+    async () => [await storeOf(V1), PLAIN, { indexDigest: digestOf(V1) }],
+    ["named"],
+    [`digest: found: ${digestOf(V1)} is named by the caller`],
+  ],
+  [
+    "an index that is named and not there",
+    async () => [await storeOf(V1), ANNOTATED],
+    ["named-unusable"],
+    [/^annotation \(v2\): failed: sha256:\S+ is named by the image's annotation and cannot be used: Cannot find/],
+  ],
+  [
+    "an annotation that is no digest",
+    async () => [await storeOf(), imageOf({ "com.amazon.soci.index-digest": "\u001bx" })],
+    ["not-a-digest"],
+    ['annotation (v2): failed: its annotation "\\u001bx" is not a digest'],
+  ],
+  [
+    "no index at all",
+    async () => [
+      await tellingStore([
+        { ...API, outcome: "unsupported", listed: 0, given: 0 },
+        { ...TAG, outcome: "absent", listed: 0, given: 0 },
+      ]),
+      PLAIN,
+    ],
+    ["no-annotation", "api-unsupported", "tag-absent", "none-listed"],
+    [
+      "annotation (v2): absent: the image has no annotation com.amazon.soci.index-digest",
+      "referrers (v1): answered: the registry has no referrers API",
+      "referrers (v1): answered: there is no tag sha256-x",
+      /^referrers \(v1\): absent: the registry lists no SOCI index for sha256:/,
+    ],
+  ],
+  [
+    "lists that cannot be used",
+    async () => [
+      await tellingStore(
+        [
+          { ...API, outcome: "unusable" },
+          { ...TAG, outcome: "unusable" },
+        ],
+        V2,
+      ),
+      PLAIN,
+    ],
+    ["no-annotation", "referrer-v2", "api-unusable", "tag-unusable", "none-usable"],
+    [
+      /^annotation/,
+      "referrers (v1): answered: the referrers API answers with what is no list",
+      /rejected: \S+ is listed as a referrer of the image, but it is a v2 index$/,
+      "referrers (v1): answered: the tag sha256-x is no list of referrers",
+      /can be used$/,
+    ],
+  ],
+  [
+    "referrers of both ways",
+    async () => [
+      await tellingStore([API, TAG], BROKEN, encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor)), V1),
+      PLAIN,
+    ],
+    ["no-annotation", "referrer-missing", "referrer-missing", "referrer", "api-listed", "tag-listed"],
+    [
+      /^annotation/,
+      "referrers (v1): answered: the referrers API lists 3, 2 of them taken for SOCI indexes",
+      /rejected/,
+      /rejected/,
+      /found: \S+ is listed as a referrer of the image/,
+      "referrers (v1): answered: the tag sha256-x lists 1, 1 of them taken for SOCI indexes that were not listed before",
+    ],
+  ],
+])("a trace tells of %s", async ([, make, codes, lines]) => {
+  const [store, image, options] = await make();
+  const events: DiscoveryEvent[] = [];
+  const onEvent = (event: DiscoveryEvent): void => void events.push(event);
+  await discoverSociIndex({ index: store }, image, { ...options, onEvent }).catch(() => undefined);
+  expect(events.map(({ code }) => code)).toEqual(codes);
+  expect([...DISCOVERY_CODES]).toEqual(expect.arrayContaining([...codes]));
+  expect(describeTrace(events)).toEqual(
+    lines.map((line): unknown => (typeof line === "string" ? line : expect.stringMatching(line))),
+  );
+});
+
+test("a trace tells that too many are listed, and of the 16 that were looked at", async () => {
+  const store = await tellingStore([API], ...Array<Uint8Array>(20).fill(V2));
+  const events: DiscoveryEvent[] = [];
+  await discoverSociIndex({ index: store }, PLAIN, { onEvent: (event) => events.push(event) });
+  expect(events.filter(({ code }) => code === "referrer-v2")).toHaveLength(16);
+  expect(events.map(({ code }) => code).slice(-3)).toEqual(["too-many-referrers", "api-listed", "none-usable"]);
 });

@@ -6,37 +6,15 @@ import {
   type Digest,
   type ImageManifest,
   type ManifestReader,
-  type ProgressEvent,
   type ReadOptions,
   type ReferrerLister,
+  type ReferrersAnswer,
 } from "@socikit/oci";
 import { SOCI_INDEX_DIGEST } from "./annotations.ts";
+import type { DiscoveryCode, DiscoveryEvent, DiscoveryStep } from "./discovery-event.ts";
 import { SociIndexError } from "./errors.ts";
 import { SOCI_INDEX_V1 } from "./media-types.ts";
 import { decodeSociIndex, selectSociIndex, sociIndexDigestOf, type SociIndex } from "./soci-index.ts";
-
-/** How an index was found. */
-export type DiscoveryStep = "digest" | "annotation" | "referrers";
-
-/**
- * One step of {@linkcode discoverSociIndex}: what was asked, what was answered.
- *
- * - `absent`: there is none by this way, and the next is tried.
- * - `rejected`: a referrer says that it is an index and is not one of this image, is damaged, or is listed and not there;
- *   or the list itself cannot be read.
- * - `found`: the index that is used, unless the caller asks for the next.
- */
-export interface DiscoveryEvent extends ProgressEvent {
-  readonly type: "discovery";
-  /** The way that was tried. */
-  readonly step: DiscoveryStep;
-  /** The answer. */
-  readonly outcome: "absent" | "rejected" | "found";
-  /** What was asked and answered, in a sentence. */
-  readonly message: string;
-  /** The index, where the step had one. */
-  readonly index?: Digest;
-}
 
 /** What {@linkcode discoverSociIndex} may be told. */
 export interface DiscoverOptions extends ReadOptions {
@@ -109,19 +87,21 @@ export async function* sociIndexCandidates(
   const { signal, priority, indexDigest } = options;
   const read: ReadOptions = { signal, priority };
   const manifests = verifiedManifests(ports.index);
-  const tell = (event: Omit<DiscoveryEvent, "v" | "type">): void =>
-    options.onEvent?.({ v: 1, type: "discovery", ...event });
+  const tell: Tell = (event) => options.onEvent?.({ v: 1, type: "discovery", ...event });
 
-  const named = async (digest: Digest, via: "digest" | "annotation"): Promise<DiscoveredIndex> => {
-    const { descriptor, bytes } = await manifests.fetchManifest(digest, read);
-    const index = decodeSociIndex(bytes);
-    tell({
-      step: via,
-      outcome: "found",
-      index: digest,
-      message: `${digest} is named by ${via === "digest" ? "the caller" : "the image's annotation"}`,
-    });
-    return { descriptor, index, via };
+  const named = async (digest: Digest, step: "digest" | "annotation"): Promise<DiscoveredIndex> => {
+    const event = { step, asked: digest, index: digest };
+    const named = `${digest} is named by ${step === "digest" ? "the caller" : "the image's annotation"}`;
+    let found: Candidate;
+    try {
+      found = await fetchIndex(manifests, digest, read);
+    } catch (error) {
+      const message = `${named} and cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+      if (signal?.aborted !== true) tell({ ...event, outcome: "failed", code: "named-unusable", message });
+      throw error;
+    }
+    tell({ ...event, outcome: "found", code: "named", message: named });
+    return { ...found, via: step };
   };
   if (indexDigest !== undefined) {
     yield await named(indexDigest, "digest");
@@ -134,38 +114,58 @@ export async function* sociIndexCandidates(
     return;
   }
   const annotation = image.manifest.annotations?.[SOCI_INDEX_DIGEST];
-  if (annotation !== undefined)
+  const ofAnnotation = { step: "annotation", asked: SOCI_INDEX_DIGEST } as const;
+  if (annotation !== undefined) {
+    const message = `its annotation ${JSON.stringify(annotation.slice(0, 200))} is not a digest`;
+    tell({ ...ofAnnotation, outcome: "failed", code: "not-a-digest", message });
     throw new SociIndexError(
       "ERR_SOCI_INDEX_MALFORMED",
-      `Cannot find the SOCI index of ${image.descriptor.digest}: its annotation ${JSON.stringify(annotation.slice(0, 200))} is not a digest`,
+      `Cannot find the SOCI index of ${image.descriptor.digest}: ${message}`,
     );
-  tell({ step: "annotation", outcome: "absent", message: `the image has no annotation ${SOCI_INDEX_DIGEST}` });
+  }
+  const message = `the image has no annotation ${SOCI_INDEX_DIGEST}`;
+  tell({ ...ofAnnotation, outcome: "absent", code: "no-annotation", message });
 
-  const subject = image.descriptor.digest;
+  yield* referrerCandidates(ports.index, manifests, image.descriptor.digest, read, tell);
+}
+
+async function* referrerCandidates(
+  lister: ReferrerLister,
+  manifests: ManifestReader,
+  subject: Digest,
+  read: ReadOptions,
+  tell: Tell,
+): AsyncGenerator<DiscoveredIndex, void, undefined> {
   const given = new Set<Digest>();
   let looked = 0;
   let rejected = false;
-  const reject = (message: string, index?: Digest): void => {
+  const step = "referrers";
+  const reject = (code: DiscoveryCode, message: string, index?: Digest): void => {
     rejected = true;
-    tell({ step: "referrers", outcome: "rejected", message, ...(index === undefined ? {} : { index }) });
+    tell({ step, outcome: "rejected", code, message, ...(index === undefined ? {} : { index }) });
   };
+  const onAnswer = (answer: ReferrersAnswer): void => tell({ step, outcome: "answered", ...answerOf(answer) });
   try {
-    for await (const referrer of ports.index.referrers(subject, { ...read, artifactType: SOCI_INDEX_V1 })) {
+    for await (const referrer of lister.referrers(subject, { ...read, artifactType: SOCI_INDEX_V1, onAnswer })) {
       // Not every registry filters.
       if (selectSociIndex([referrer]) === undefined) continue;
-      if (looked === MAX_CANDIDATES) break;
+      if (looked === MAX_CANDIDATES) {
+        reject("too-many-referrers", `more than ${MAX_CANDIDATES} manifests are listed as SOCI indexes of the image`);
+        break;
+      }
       looked++;
       // One at a time: most often the first that fits is used.
       const candidate = await fetchCandidate(manifests, referrer, subject, read);
-      if (typeof candidate === "string") {
-        reject(`${referrer.digest} is listed as a referrer of the image, but ${candidate}`, referrer.digest);
+      if ("code" in candidate) {
+        const message = `${referrer.digest} is listed as a referrer of the image, but ${candidate.why}`;
+        reject(candidate.code, message, referrer.digest);
         continue;
       }
       const { digest } = candidate.descriptor;
       if (given.has(digest)) continue;
       given.add(digest);
       const message = `${digest} is listed as a referrer of the image, which anyone who may push there can add`;
-      tell({ step: "referrers", outcome: "found", index: digest, message });
+      tell({ step, outcome: "found", code: "referrer", index: digest, message });
       yield { ...candidate, via: "referrers" };
       // Whoever comes back for another has found no use for this one.
       rejected = true;
@@ -173,12 +173,33 @@ export async function* sociIndexCandidates(
   } catch (error) {
     // Whoever may push can write the list too, where the registry keeps it under a tag.
     if (!(error instanceof OciError)) throw error;
-    reject(`the list of the image's referrers cannot be used: ${error.message}`);
+    reject("list-unusable", `the list of the image's referrers cannot be used: ${error.message}`);
   }
   const message = rejected
     ? `no SOCI index that the registry lists for ${subject} can be used`
     : `the registry lists no SOCI index for ${subject}`;
-  tell({ step: "referrers", outcome: "absent", message });
+  tell({ step, outcome: "absent", code: rejected ? "none-usable" : "none-listed", message });
+}
+
+/** What one way to the list of referrers has answered. */
+function answerOf({
+  way,
+  asked,
+  outcome,
+  listed,
+  given,
+}: ReferrersAnswer): Pick<DiscoveryEvent, "code" | "asked" | "message"> {
+  if (outcome === "listed") {
+    const what = way === "api" ? `the referrers API lists ${listed}` : `the tag ${asked} lists ${listed}`;
+    const message = `${what}, ${given} of them taken for SOCI indexes${way === "api" ? "" : " that were not listed before"}`;
+    return { code: way === "api" ? "api-listed" : "tag-listed", asked, message };
+  }
+  if (outcome === "absent") return { code: "tag-absent", asked, message: `there is no tag ${asked}` };
+  if (outcome === "unsupported")
+    return { code: "api-unsupported", asked, message: "the registry has no referrers API" };
+  return way === "api"
+    ? { code: "api-unusable", asked, message: "the referrers API answers with what is no list" }
+    : { code: "tag-unusable", asked, message: `the tag ${asked} is no list of referrers` };
 }
 
 /** A referrer that says it is an index, read; or what is wrong with it, so that the next is tried. */
@@ -187,17 +208,39 @@ async function fetchCandidate(
   referrer: Descriptor,
   subject: Digest,
   read: ReadOptions,
-): Promise<{ readonly descriptor: Descriptor; readonly index: SociIndex } | string> {
+): Promise<Candidate | Refused> {
   try {
-    const { descriptor, bytes } = await manifests.fetchManifest(referrer, read);
-    const index = decodeSociIndex(bytes);
-    if (index.version === "v2") return "it is a v2 index";
-    if (index.subject?.digest !== subject) return `its subject is ${index.subject?.digest ?? "missing"}`;
+    const { descriptor, index } = await fetchIndex(manifests, referrer, read);
+    if (index.version === "v2") return { code: "referrer-v2", why: "it is a v2 index" };
+    if (index.subject?.digest !== subject)
+      return { code: "referrer-of-another", why: `its subject is ${index.subject?.digest ?? "missing"}` };
     return { descriptor, index };
   } catch (error) {
     // A stale entry of the list, or one that is no index or damaged. What says nothing of the entry is not passed over.
-    if (error instanceof OciError || error instanceof SociIndexError || isNotFound(error))
-      return `it cannot be used: ${error instanceof Error ? error.message : String(error)}`;
-    throw error;
+    const isMissing = isNotFound(error);
+    if (!isMissing && !(error instanceof OciError || error instanceof SociIndexError)) throw error;
+    const why = `it cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    return { code: isMissing ? "referrer-missing" : "referrer-damaged", why };
   }
+}
+
+async function fetchIndex(
+  manifests: ManifestReader,
+  target: Descriptor | Digest,
+  read: ReadOptions,
+): Promise<Candidate> {
+  const { descriptor, bytes } = await manifests.fetchManifest(target, read);
+  return { descriptor, index: decodeSociIndex(bytes) };
+}
+
+type Tell = (event: Omit<DiscoveryEvent, "v" | "type">) => void;
+
+interface Candidate {
+  readonly descriptor: Descriptor;
+  readonly index: SociIndex;
+}
+
+interface Refused {
+  readonly code: DiscoveryCode;
+  readonly why: string;
 }

@@ -36,9 +36,14 @@ export {
   type DiscoverOptions,
   type DiscoveryImage,
   type DiscoveryPorts,
+} from "./discover.ts";
+export {
+  describeTrace,
+  DISCOVERY_CODES,
+  type DiscoveryCode,
   type DiscoveryEvent,
   type DiscoveryStep,
-} from "./discover.ts";
+} from "./discovery-event.ts";
 export {
   componentsOf,
   entryPath,
