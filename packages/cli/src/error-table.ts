@@ -182,6 +182,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_ZTOC_TAR_SPARSE_MAP_TOO_LONG: { exit: verification, hint: LAYER_DAMAGED },
   ERR_ZTOC_TAR_ENTRY_TYPE: { exit: failed, hint: "the layer has an entry that no zTOC can hold: pack it anew without" },
   ERR_ZTOC_SPAN_SIZE: { exit: usage, hint: SPAN_SIZE },
+  ERR_ZTOC_WORKER: { exit: failed, hint: "try again, with more memory if it was short: {line}" },
   // ztoc: going on with one that was saved
   ERR_ZTOC_STATE_MALFORMED: { exit: failed, hint: STATE_UNUSABLE },
   ERR_ZTOC_STATE_VERSION: { exit: failed, hint: STATE_UNUSABLE },

@@ -5,6 +5,13 @@
  * @module
  */
 export { BUILD_WARNING_CODES, type BuildWarning, type BuildWarningCode } from "./build-warning.ts";
+export {
+  createBuildPool,
+  type BuildPool,
+  type BuildPoolOptions,
+  type PoolBuildOptions,
+  type PoolLayer,
+} from "./build-pool.ts";
 export { buildZtoc, type BuildOptions } from "./build-ztoc.ts";
 export type { LayerInput } from "./layer-input.ts";
 export { LayerScan, type LayerConsumer, type LayerScanOptions, type LayerScanState } from "./layer-scan.ts";

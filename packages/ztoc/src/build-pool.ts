@@ -1,0 +1,270 @@
+import { loadInflate } from "@socikit/inflate";
+import { hasThreads, processorCount } from "@socikit/inflate/worker-thread";
+import type { BlobSource } from "@socikit/oci";
+import { BuildAdmission, type Turn } from "./build-admission.ts";
+import { BuildThread, type BuildThreadOptions } from "./build-thread.ts";
+import { ZtocError } from "./errors.ts";
+import { LayerBuild } from "./layer-build.ts";
+import { openLayerInput, twoBuffers, type LayerInput } from "./layer-input.ts";
+import type { PooledBuild } from "./pooled-build.ts";
+import type { ZtocBuild } from "./ztoc-build.ts";
+import { DEFAULT_SPAN_SIZE, ZtocBuilder, type ZtocBuilderOptions } from "./ztoc-builder.ts";
+import { CHECKPOINT_SIZE } from "./zinfo.ts";
+
+/** Options for {@linkcode createBuildPool}. */
+export interface BuildPoolOptions {
+  /**
+   * Layers built at once, each on a thread of its own; threads are started when they are needed. 0: one at a time, on the
+   * calling thread. Default: as many as there are processors, 4 at most.
+   */
+  readonly threads?: number | undefined;
+  /**
+   * Bytes that the builds of the pool count as together. One counts as 32 MiB, for its thread and the layer's bytes on their
+   * way, and as many as its zTOC has: 32,785 for each span, and for each entry its names and some 170. Before it begins its
+   * zTOC is taken to have a span for each third of a span size of the layer as stored, if its size is known; from then on
+   * it counts as what it has become. It begins when there is room, and waits where it outgrows that, all but the oldest
+   * build: so one alone may take what it needs, and that is what the budget can be exceeded by. @default {536_870_912}
+   */
+  readonly memoryBytes?: number | undefined;
+  /** The compiled decoder, for hosts that forbid compiling bytes: see `LoadOptions` of `@socikit/inflate`. */
+  readonly module?: WebAssembly.Module | undefined;
+  /** The threads' code: this package's `dist/build-worker.js`, where a bundler moved things and does not find it itself. */
+  readonly worker?: URL | undefined;
+}
+
+/** Options for {@linkcode BuildPool.build}. */
+export interface PoolBuildOptions extends ZtocBuilderOptions {
+  /** Ends the build with `signal.reason`, also while it waits for its turn. */
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the layer as stored, where they are known and the input does not say. */
+  readonly size?: number | undefined;
+  /**
+   * There are none: functions cannot go to another thread. Progress is what was read of the input, which is read here no
+   * further ahead than 2 MiB.
+   */
+  readonly consumers?: never;
+  /** Each thread has its own. */
+  readonly inflate?: never;
+}
+
+/**
+ * A layer for a pool: an input, or what opens one when the build's turn has come. A build whose thread dies begins again
+ * where it can read the layer again: of a BlobSource, or a function.
+ */
+export type PoolLayer = LayerInput | ((options: { readonly signal: AbortSignal }) => LayerInput | Promise<LayerInput>);
+
+/** Builds zTOCs of several layers side by side. */
+export interface BuildPool {
+  /** Layers built at once, at most. */
+  readonly threads: number;
+  /** Bytes that they count as together, at most: see {@linkcode BuildPoolOptions}. */
+  readonly memoryBytes: number;
+  /**
+   * As `buildZtoc`, on a thread of the pool, when its turn has come. Builds begin in the order of the calls. Bytes of the
+   * layer are moved to the thread: those of a `BlobSource` as they were read, those of a stream after a copy into buffers
+   * that come back; so are the zTOC's.
+   *
+   * @throws {ZtocError} as `buildZtoc`, and `ERR_ZTOC_WORKER` where the thread ended (twice, if the layer can be read
+   * again), could not be started, or the pool was closed.
+   * @throws {TypeError} after `close`.
+   */
+  build(layer: PoolLayer, options: PoolBuildOptions): Promise<ZtocBuild>;
+  /** Ends the threads. Builds that go on or wait reject with `ERR_ZTOC_WORKER`. */
+  close(): void;
+}
+
+/**
+ * Opens a pool of threads that build zTOCs, within a budget of memory and processors. Threads of node:worker_threads where
+ * there are those (Node, Deno, Bun), else Web Workers; on hosts without either, builds take turns on the calling thread.
+ *
+ * On Node, Deno and Bun a process does not wait for an idle pool. In browsers threads stay until `close`.
+ *
+ * @throws {RangeError} for numbers that are not integers of 0 or more.
+ */
+export function createBuildPool(options: BuildPoolOptions = {}): BuildPool {
+  const { threads = Math.min(4, processorCount()), memoryBytes = 512 * 2 ** 20 } = options;
+  if (!Number.isSafeInteger(threads) || threads < 0) throw new RangeError(`Cannot open a pool of ${threads} threads`);
+  if (!(memoryBytes >= 0)) throw new RangeError(`Cannot open a pool of builders within ${memoryBytes} bytes`);
+  return new Pool(hasThreads() ? threads : 0, memoryBytes, options);
+}
+
+/** What a build counts as besides its zTOC. */
+const BUILD_BYTES: number = 32 * 2 ** 20;
+/** Steps in which a build counts more. */
+const STEP: number = 2 ** 20;
+/** Bytes of a layer after which timers get their turn, where it is built on the calling thread. */
+const TURN: number = 4 * 2 ** 20;
+
+class Pool implements BuildPool {
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly #options: BuildThreadOptions;
+  readonly #admission: BuildAdmission;
+  readonly #idle: BuildThread[] = [];
+  readonly #busy: Set<BuildThread> = new Set();
+  /** Of the builds that go on or wait. */
+  readonly #builds: Set<AbortController> = new Set();
+  #isClosed = false;
+
+  constructor(threads: number, memoryBytes: number, { module, worker }: BuildPoolOptions) {
+    this.threads = threads;
+    this.memoryBytes = memoryBytes;
+    this.#options = { module, worker };
+    this.#admission = new BuildAdmission(Math.max(1, threads), memoryBytes);
+  }
+
+  async build(layer: PoolLayer, options: PoolBuildOptions): Promise<ZtocBuild> {
+    if (this.#isClosed) throw new TypeError("Cannot build zTOC: the pool is closed");
+    const { signal, compression, spanSize, buildToolIdentifier, maxZtocBytes } = options;
+    signal?.throwIfAborted();
+    const builderOptions: ZtocBuilderOptions = { compression, spanSize, buildToolIdentifier, maxZtocBytes };
+    // Refused here, before anything is opened.
+    const { sizeBound } = new ZtocBuilder(builderOptions);
+    const abort = new AbortController();
+    const onAbort = (): void => abort.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#builds.add(abort);
+    const expected = expectedSize(builderOptions, options.size ?? sizeOf(layer)) + sizeBound;
+    try {
+      const turn = await this.#admission.enter(BUILD_BYTES + expected, abort.signal);
+      try {
+        return await this.#buildInTurn(turn, layer, builderOptions, abort.signal);
+      } finally {
+        turn.leave();
+      }
+    } finally {
+      this.#builds.delete(abort);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const thread of [...this.#idle, ...this.#busy]) thread.terminate();
+    this.#idle.length = 0;
+    for (const abort of this.#builds)
+      abort.abort(new ZtocError("ERR_ZTOC_WORKER", "Cannot build zTOC: the pool was closed"));
+  }
+
+  async #buildInTurn(
+    turn: Turn,
+    layer: PoolLayer,
+    options: ZtocBuilderOptions,
+    signal: AbortSignal,
+  ): Promise<ZtocBuild> {
+    if (this.threads === 0)
+      return runBuild(await openLocalBuild(options, this.#options.module, signal), turn, layer, signal);
+    for (let deaths = 0; ; deaths++) {
+      const thread = this.#takeThread();
+      const abort = new AbortController();
+      const onAbort = (): void => abort.abort(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      const build = thread.begin(options, abort);
+      try {
+        return await runBuild(build, turn, layer, abort.signal);
+      } catch (error) {
+        if (!build.hasDied || signal.aborted || deaths > 0 || !canReadAgain(layer)) throw error;
+      } finally {
+        signal.removeEventListener("abort", onAbort);
+        this.#busy.delete(thread);
+        if (!thread.isDead) this.#idle.push(thread);
+      }
+    }
+  }
+
+  #takeThread(): BuildThread {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      // It may have ended while it had nothing to do.
+      if (idle.isDead) continue;
+      this.#busy.add(idle);
+      return idle;
+    }
+    try {
+      const thread = new BuildThread(this.#options);
+      this.#busy.add(thread);
+      return thread;
+    } catch (cause) {
+      throw new ZtocError("ERR_ZTOC_WORKER", "Cannot build zTOC: no thread could be started", { cause });
+    }
+  }
+}
+
+/** Bytes of a zTOC of a layer of so many bytes, as stored: the windows of its spans. It compresses to a third. */
+function expectedSize({ compression, spanSize = DEFAULT_SPAN_SIZE }: ZtocBuilderOptions, size: number): number {
+  if (compression !== "gzip") return 0;
+  // No zTOC is larger than what the layer holds.
+  return Math.min(3 * size, Math.ceil((3 * size) / Math.max(1, spanSize)) * CHECKPOINT_SIZE);
+}
+
+function sizeOf(layer: PoolLayer): number {
+  return isSource(layer) ? layer.size : 0;
+}
+
+function canReadAgain(layer: PoolLayer): boolean {
+  return typeof layer === "function" || isSource(layer);
+}
+
+function isSource(layer: PoolLayer): layer is BlobSource {
+  return typeof layer !== "function" && !("getReader" in layer) && !(Symbol.asyncIterator in layer);
+}
+
+/** Reads the layer into a build. Ends with the signal's reason as soon as it aborts. */
+async function runBuild(build: PooledBuild, turn: Turn, layer: PoolLayer, signal: AbortSignal): Promise<ZtocBuild> {
+  try {
+    const input = typeof layer === "function" ? await openLayer(layer, signal) : layer;
+    const { chunks, hold } = openLayerInput(input, signal, () => build.take());
+    for await (const chunk of chunks) {
+      await build.push(chunk, hold);
+      await turn.count(BUILD_BYTES + Math.ceil(build.sizeBound / STEP) * STEP, signal);
+    }
+    return await build.finish();
+  } finally {
+    build.close();
+  }
+}
+
+/** Opens a layer, and does not wait for it after an abort: what comes then is thrown away. */
+function openLayer(open: Extract<PoolLayer, (...options: never) => unknown>, signal: AbortSignal): Promise<LayerInput> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    const opening = (async () => open({ signal }))();
+    opening
+      .then(
+        (layer) => {
+          if (signal.aborted && "getReader" in layer) void layer.cancel(signal.reason).catch(() => {});
+          resolve(layer);
+        },
+        (error: unknown) => reject(error),
+      )
+      .finally(() => signal.removeEventListener("abort", giveUp));
+  });
+}
+
+async function openLocalBuild(
+  options: ZtocBuilderOptions,
+  module: WebAssembly.Module | undefined,
+  signal: AbortSignal,
+): Promise<PooledBuild> {
+  const inflate =
+    options.compression === "gzip" ? await loadInflate(module === undefined ? undefined : { module }) : undefined;
+  const build = new LayerBuild(options, inflate);
+  let sinceTurn = 0;
+  return {
+    hasDied: false,
+    get sizeBound() {
+      return build.sizeBound;
+    },
+    take: twoBuffers(),
+    async push(chunk) {
+      build.push(chunk);
+      sinceTurn += chunk.length;
+      if (sinceTurn < TURN) return;
+      sinceTurn = 0;
+      await new Promise((resolve) => setTimeout(resolve));
+      signal.throwIfAborted();
+    },
+    finish: async () => build.finish(),
+    close: () => build.close(),
+  };
+}
