@@ -21,6 +21,8 @@ export interface ManifestFacts {
   readonly referrer: Descriptor;
   /** Children of an index; none for an image. */
   readonly children: readonly Descriptor[];
+  /** Config and layers of an image or artifact; none of an index. */
+  readonly blobs: readonly Descriptor[];
   /** Whether it is an image or an index of images, no artifact and no referrer. */
   readonly isImage: boolean;
 }
@@ -42,6 +44,7 @@ export function manifestFacts(bytes: Uint8Array, digest: Digest, mediaType: stri
     subject: manifest.subject?.digest,
     referrer: referrerOf({ mediaType: type, digest, size: bytes.length }, manifest),
     children: isIndex ? manifest.manifests : [],
+    blobs: isIndex ? [] : [manifest.config, ...manifest.layers],
     isImage: manifest.subject === undefined && !manifest.artifactType && (isIndex || hasImageConfig),
   };
 }

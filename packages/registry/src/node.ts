@@ -7,6 +7,7 @@
 export { nodeTransport, type NodeTransportOptions } from "./node/node-transport.ts";
 export { dockerCredentials, type DockerCredentialsOptions } from "./node/docker-credentials.ts";
 export { openLayoutDirectory, type LayoutDirectory, type LayoutOptions } from "./node/layout-directory.ts";
+export type { StoredBlob, SweepOptions, SweepReport } from "./node/sweep-layout.ts";
 export { openLayoutArchive, type LayoutArchive } from "./node/layout-archive.ts";
 export { writeLayoutArchive, type WriteArchiveOptions } from "./node/write-layout-archive.ts";
 export {

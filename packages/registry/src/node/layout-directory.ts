@@ -2,6 +2,9 @@ import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   digestOf,
+  isIndexType,
+  isManifestType,
+  isNotFound,
   isTag,
   type BlobUpload,
   type Descriptor,
@@ -11,7 +14,7 @@ import {
 } from "@socikit/oci";
 import { isMissingFile, readRegularFile, replaceFile, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
-import { manifestFacts } from "../manifest-facts.ts";
+import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
 import type { StoreRepository } from "../store.ts";
 import { nameOfRaw, rawEntry, reaches, withoutChildren, withoutNames, type FactsOf } from "./layout-entries.ts";
 import { DirectoryFiles, statFile } from "./layout-files.ts";
@@ -19,6 +22,7 @@ import { findTag, LayoutIndex, unreadableFile } from "./layout-index.ts";
 import { isWhole, LayoutManifests } from "./layout-manifests.ts";
 import { LayoutReader } from "./layout-reader.ts";
 import { LayoutUploads } from "./layout-upload.ts";
+import { blobsBelow, sweepLayout, type StoredBlob, type SweepOptions, type SweepReport } from "./sweep-layout.ts";
 import { checkLayoutVersion, invalidLayout, MAX_LAYOUT_FILE, OCI_LAYOUT } from "./layout-version.ts";
 
 /** Options of {@linkcode openLayoutDirectory}. */
@@ -53,6 +57,15 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
   readonly directory: string;
   /** Removes a blob. */
   deleteBlob(digest: Digest, options?: ReadOptions): Promise<void>;
+  /** The blobs that are there, whatever leads to them, by name. */
+  blobs(options?: ReadOptions): AsyncIterable<StoredBlob>;
+  /**
+   * Removes the blobs that no entry of `index.json` leads to, and what writers that were killed have left.
+   *
+   * @throws {RegistryError} `ERR_REGISTRY_INVALID_LAYOUT` where an entry cannot be read. @throws {OciError} for a manifest that is
+   * damaged. What they lead to is not known, so that nothing is removed.
+   */
+  sweep(options?: SweepOptions): Promise<SweepReport>;
   /** The entries of `index.json`, annotations included, in its order. */
   entries(options?: ReadOptions): Promise<readonly Descriptor[]>;
   /**
@@ -217,6 +230,29 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
       if (found === undefined) throw this.#manifests.unknown(tag);
       return withoutNames(entries, (entry) => entry === found || entry.name === tag, this.#factsOf);
     }, options?.signal);
+  }
+
+  blobs(options?: ReadOptions): AsyncIterable<StoredBlob> {
+    return blobsBelow(this.directory, options);
+  }
+
+  async sweep(options: SweepOptions = {}): Promise<SweepReport> {
+    const factsOf = async (descriptor: Descriptor): Promise<ManifestFacts | undefined> => {
+      const { mediaType } = descriptor;
+      if (mediaType !== "" && !isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
+      try {
+        return await this.#manifests.checkedFacts(descriptor);
+      } catch (error) {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }
+    };
+    return this.#index.whileLocked(async (entries) => {
+      const roots = entries.map(({ descriptor }) => descriptor);
+      const report = await sweepLayout(this.directory, roots, factsOf, options);
+      if (options.dryRun !== true) for (const { digest } of report.blobs) this.#manifests.forget(digest);
+      return report;
+    }, options.signal);
   }
 
   async deleteBlob(digest: Digest, options?: ReadOptions): Promise<void> {

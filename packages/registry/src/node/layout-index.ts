@@ -63,6 +63,24 @@ export class LayoutIndex {
     }, signal);
   }
 
+  /**
+   * Does something while nobody else writes the list.
+   *
+   * @throws {RegistryError} `ERR_REGISTRY_INVALID_LAYOUT` where there are entries that cannot be read: what they lead to is not
+   * known.
+   */
+  async whileLocked<T>(body: (entries: readonly LayoutEntry[]) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#locked(async () => {
+      const { entries, others } = await this.#document();
+      if (others.length > 0)
+        throw new RegistryError(
+          "ERR_REGISTRY_INVALID_LAYOUT",
+          `Cannot sweep layout "${this.#directory}": ${others.length} entries of index.json cannot be read`,
+        );
+      return body(entries);
+    }, signal);
+  }
+
   /** Writes an index without entries where there is none. */
   async create(): Promise<void> {
     await this.#locked(async () => {
@@ -80,7 +98,7 @@ export class LayoutIndex {
     return replaceFile(this.#path, encode(json), { sync: this.#sync });
   }
 
-  #locked(body: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+  #locked<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const path = join(this.#directory, ".socikit-index.lock");
     const locked = (holder: string): RegistryError =>
       new RegistryError(
