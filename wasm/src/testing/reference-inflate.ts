@@ -6,6 +6,8 @@ import { filled, FIXED_DISTANCES, FIXED_LITLENS } from "./bit-writer.ts";
 export interface ReferenceScan {
   readonly output: Uint8Array;
   readonly boundaries: readonly BlockBoundary[];
+  /** Offsets behind each member's trailer. */
+  readonly memberEnds: readonly number[];
   /** Every place where decoding can begin: blocks, symbols and stored bytes. */
   readonly places: readonly Place[];
   readonly matches: readonly { readonly at: number; readonly distance: number; readonly length: number }[];
@@ -59,6 +61,7 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
   let position = 0;
   const output: number[] = [];
   const boundaries: BlockBoundary[] = [];
+  const memberEnds: number[] = [];
   const places: Place[] = [];
   const matches: { at: number; distance: number; length: number }[] = [];
   let memberStart = 0;
@@ -215,6 +218,7 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
       if (readBits(8) * 2 ** 24 + readBits(8) * 2 ** 16 + readBits(8) * 2 ** 8 + readBits(8) !== sums * 65536 + sum)
         fail("Adler");
     }
+    memberEnds.push(position >> 3);
   } while (position < bytes.length * 8);
-  return { output: Uint8Array.from(output), boundaries, places, matches };
+  return { output: Uint8Array.from(output), boundaries, memberEnds, places, matches };
 }

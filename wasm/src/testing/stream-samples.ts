@@ -61,7 +61,7 @@ const DEFLATE_MAKERS: Readonly<Record<string, DeflateMaker>> = {
   zopfli: (random, output) => ({
     deflated: assembleDeflate(random, output, {
       types: random.pick([[0, 1, 2], [2], [1, 2], [0, 2], [0], [1]] as const),
-      blockSymbols: random.pick([1, 20, 300]),
+      blockSymbols: random.pick([4, 40, 400]),
       ending: random.pick(["block", "block", "empty fixed"]),
     }),
     output,
@@ -88,7 +88,7 @@ const LAYOUTS: Readonly<Record<string, (random: Random, size: number) => Promise
     while (random.chance(60)) parts.push(emptyPart(fields(random)));
     return parts;
   },
-  zlib: (random, size) => Promise.resolve([zlibPart(random, data(random, size))]),
+  "zlib member": (random, size) => Promise.resolve([zlibPart(random, data(random, size))]),
   "zlib members": async (random, size) => {
     const parts: SampleMember[] = [];
     for (const bytes of pieces(random, data(random, size)))
