@@ -13,6 +13,7 @@ import {
   type ManifestReader,
   type Platform,
 } from "@socikit/oci";
+import { buildZtoc, createBuildPool } from "@socikit/ztoc/build";
 import { describe, expect, test } from "vitest";
 import { goldenBlob, goldenContent, goldenEntries, goldenImage } from "../../../../testdata/golden-images.ts";
 import { discoverSociIndex } from "../discover.ts";
@@ -340,6 +341,58 @@ test.each([1, 2])("createIndex() reads %s layers at once", async (concurrency) =
   const { source, counts } = counting(goldenContent(goldenImage("i05")));
   await createIndex({ image: source, target: memoryTarget() }, entryOf("i05").digest, { ...SMALL, concurrency });
   expect(counts.peak).toBe(concurrency);
+});
+
+test("createIndex() lets a pool build, the largest layer first, opens each when its turn comes, and makes the same", async () => {
+  const { source, counts } = counting(goldenContent(goldenImage("i05")));
+  const pool = createBuildPool({ threads: 0 });
+  const target = memoryTarget();
+  const events: CreateEvent[] = [];
+  const options: CreateOptions = { ...SMALL, concurrency: 3, onEvent: (event) => void events.push(event) };
+  const made = await createIndex({ image: source, target, pool }, entryOf("i05").digest, options);
+  pool.close();
+  expect(counts.peak).toBe(1);
+  expect(made).toEqual(await createIndex({ image: source, target: memoryTarget() }, entryOf("i05").digest, SMALL));
+  const started = events.filter((event) => event.type === "layer-started");
+  expect(started.length).toBeGreaterThan(1);
+  expect(started.map(({ size }) => size)).toEqual(started.map(({ size }) => size).sort((a, b) => b - a));
+  // Told of in the same order and to the same end as without.
+  for (const { layer, size } of started) {
+    const own = events.flatMap((event) => ("layer" in event && event.layer === layer ? [event] : []));
+    expect([...new Set(own.map(({ type }) => type))].slice(0, 3)).toEqual([
+      "layer-started",
+      "layer-progress",
+      "layer-indexed",
+    ]);
+    expect(own.findLast((event) => event.type === "layer-progress")).toMatchObject({ bytes: size });
+  }
+});
+
+test("createIndex() opens a layer again where the thread that built it died, and begins it once", async () => {
+  const { source, counts } = counting(goldenContent(goldenImage("i01")));
+  const started: Digest[] = [];
+  const pool = {
+    threads: 1,
+    async build(layer, options) {
+      const { signal } = new AbortController();
+      if (typeof layer !== "function") throw new TypeError("a layer that is open cannot be built twice");
+      // What a first thread reads before it dies.
+      for await (const _ of (await layer({ signal })) as AsyncIterable<Uint8Array>) break;
+      return buildZtoc(await layer({ signal }), options);
+    },
+  } satisfies Parameters<typeof createIndex>[0]["pool"];
+  const onEvent = (event: CreateEvent): void => void (event.type === "layer-started" && started.push(event.layer));
+  await createIndex({ image: source, target: memoryTarget(), pool }, "latest", { ...SMALL, onEvent });
+  const reads = counts.streamed.filter((digest) => started.includes(digest));
+  expect([started.length, reads.length]).toEqual([3, 6]);
+});
+
+test("createIndex() does not take a thread that died for a damaged layer", async () => {
+  const { source } = counting(goldenContent(goldenImage("i01")));
+  const pool = createBuildPool({ threads: 0 });
+  const onEvent = (event: CreateEvent): void => void (event.type === "layer-started" && pool.close());
+  const creating = createIndex({ image: source, target: memoryTarget(), pool }, "latest", { ...SMALL, onEvent });
+  await expect(creating).rejects.toMatchObject({ name: "ZtocError", code: "ERR_ZTOC_WORKER" });
 });
 
 test("createIndex() aborted at any event rejects with the reason and leaves no index and no open upload", async () => {

@@ -14,6 +14,7 @@ import {
   type ReadOptions,
 } from "@socikit/oci";
 import type { Inflate } from "@socikit/inflate";
+import type { BuildPool } from "@socikit/ztoc/build";
 import { artifactTypeOf, createSociIndex, encodeSociIndex, sociIndexConfig } from "../soci-index.ts";
 import type { CreateEvent } from "./create-event.ts";
 import { indexLayer, type BuiltLayer } from "./index-layer.ts";
@@ -31,8 +32,13 @@ export interface CreatePorts {
   readonly image: ManifestReader & BlobReader;
   /** Gets zTOCs and indexes. It should hold the image too: an index is found as what refers to it. */
   readonly target: Pick<BlobReader, "stat"> & BlobWriter & ManifestWriter & ZtocShelf;
-  /** Decodes gzip layers. @default {await loadInflate()} */
+  /** Decodes gzip layers that no pool builds. @default {await loadInflate()} */
   readonly inflate?: Inflate | undefined;
+  /**
+   * Builds layers side by side, the largest first, where there are several; its caller closes it. By default one after the
+   * other is built, on the calling thread.
+   */
+  readonly pool?: Pick<BuildPool, "build" | "threads"> | undefined;
 }
 
 /** What {@linkcode createIndex} may be told. */
@@ -87,23 +93,27 @@ export async function createIndex(
   options: CreateOptions = {},
 ): Promise<CreateResult> {
   // What an index is made of is checked here, whatever the port promises.
-  const ports = { ...given, image: verifiedContent(given.image) };
+  const checked = { ...given, image: verifiedContent(given.image) };
   const settings = indexSettings(options);
   const tell = (event: CreateEvent): void => options.onEvent?.(event);
   const { signal, priority } = options;
-  const chosen = await chooseImages(ports.image, tagOrDigest, imageChoiceOf(options), { signal, priority });
+  const chosen = await chooseImages(checked.image, tagOrDigest, imageChoiceOf(options), { signal, priority });
   // Decided for every layer before one is read.
   const planning = { minLayerSize: settings.minLayerSize, tell };
-  const { images, builds } = await planLayers(ports.image, chosen.images, planning, { signal, priority });
+  const { images, builds } = await planLayers(checked.image, chosen.images, planning, { signal, priority });
   const indexed = images.filter(({ layers }) => layers.some(({ build }) => build !== undefined));
   if (indexed.length === 0) throw nothingToIndex(images, settings.minLayerSize);
 
+  // One layer gains nothing by a thread of its own, and would pay for its start.
+  const ports = builds.length > 1 ? checked : { ...checked, pool: undefined };
   const hints = { images: chosen.images };
   const known = settings.force
     ? undefined
     : await KnownZtocs.gather(ports.target, hints, settings, { signal, priority });
   const built = new Map<LayerBuild, BuiltLayer>();
-  await eachConcurrently(builds, settings.concurrency, signal, async (build, inner) => {
+  // While threads build, others are pushed.
+  const concurrency = options.concurrency ?? (ports.pool === undefined ? settings.concurrency : 2 * ports.pool.threads);
+  await eachConcurrently(inOrder(builds, ports), Math.max(1, concurrency), signal, async (build, inner) => {
     const { layer } = build;
     const found = await known?.find(build, { signal: inner, priority });
     if (found !== undefined) {
@@ -111,9 +121,13 @@ export async function createIndex(
       tell({ v: 1, type: "layer-reused", layer: layer.digest, ztoc: found.ztoc });
       return;
     }
-    tell({ v: 1, type: "layer-started", layer: layer.digest, size: layer.size });
-    const input = await ports.image.stream(layer, { signal: inner, priority });
-    built.set(build, await indexLayer(ports, build, input, settings, tell, { signal: inner, priority }));
+    let isStarted = false;
+    const open = async (options: ReadOptions): Promise<ReadableStream<Uint8Array>> => {
+      if (!isStarted) tell({ v: 1, type: "layer-started", layer: layer.digest, size: layer.size });
+      isStarted = true;
+      return ports.image.stream(layer, { signal: options.signal, priority });
+    };
+    built.set(build, await indexLayer(ports, build, open, settings, tell, { signal: inner, priority }));
   });
 
   const config = sociIndexConfig();
@@ -138,6 +152,11 @@ export async function createIndex(
     indexes.push({ manifest, index, layers, prefetch, ...(platform === undefined ? {} : { platform }) });
   }
   return { image: chosen.top, indexes };
+}
+
+/** A large layer that begins last is one that the others' threads wait for. */
+function inOrder(builds: readonly LayerBuild[], { pool }: CreatePorts): readonly LayerBuild[] {
+  return pool === undefined ? builds : builds.toSorted((a, b) => b.layer.size - a.layer.size);
 }
 
 function imageChoiceOf({ platforms, hostPlatform }: CreateOptions): ImageChoice {

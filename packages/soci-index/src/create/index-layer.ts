@@ -1,7 +1,7 @@
-import type { BlobReader, BlobWriter, Descriptor, ReadOptions } from "@socikit/oci";
+import { chunksOf, type BlobReader, type BlobWriter, type Descriptor, type ReadOptions } from "@socikit/oci";
 import type { Inflate } from "@socikit/inflate";
 import type { Ztoc } from "@socikit/ztoc";
-import { buildZtoc, type BuildWarning, type LayerInput, type ZtocBuild } from "@socikit/ztoc/build";
+import { buildZtoc, type BuildPool, type BuildWarning, type ZtocBuild } from "@socikit/ztoc/build";
 import { SociIndexError } from "../errors.ts";
 import { SOCI_ZTOC } from "../media-types.ts";
 import type { IndexingEvent } from "./create-event.ts";
@@ -30,21 +30,29 @@ export type BuiltLayers = ReadonlyMap<LayerBuild, BuiltLayer>;
 export interface IndexingPorts {
   /** Gets the zTOC. */
   readonly target: Pick<BlobReader, "stat"> & BlobWriter;
-  /** Decodes gzip layers. @default {await loadInflate()} */
+  /** Decodes gzip layers that no pool builds. @default {await loadInflate()} */
   readonly inflate?: Inflate | undefined;
+  /** Builds several layers side by side. By default one after the other is built, on the calling thread. */
+  readonly pool?: Pick<BuildPool, "build" | "threads"> | undefined;
 }
+
+/** A layer's bytes, checked against its digest on the way. */
+export type LayerBytes = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+/** What opens a layer: when its turn has come, and again where the thread that was building its zTOC has died. */
+export type OpenLayer = (options: { readonly signal?: AbortSignal | undefined }) => Promise<LayerBytes>;
 
 /**
  * Builds the zTOC of a layer and pushes it, once the layer has been read to its end.
  *
- * @param input The layer's bytes, checked against its digest on the way.
+ * @param input The layer, opened or not.
  * @throws {SociIndexError} `ERR_SOCI_LAYER_FAILED` for a layer that no zTOC can be made of. What the input and the target
  * throw passes through.
  */
 export async function indexLayer(
   ports: IndexingPorts,
   build: LayerBuild,
-  input: LayerInput,
+  input: LayerBytes | OpenLayer,
   settings: IndexSettings,
   tell: (event: IndexingEvent) => void,
   options: ReadOptions,
@@ -62,34 +70,53 @@ export async function indexLayer(
 async function buildLayer(
   ports: IndexingPorts,
   { layer, compression }: LayerBuild,
-  input: LayerInput,
+  input: LayerBytes | OpenLayer,
   settings: IndexSettings,
   tell: (event: IndexingEvent) => void,
   options: ReadOptions,
 ): Promise<ZtocBuild> {
+  const open = async (opening: Parameters<OpenLayer>[0]): Promise<AsyncIterable<Uint8Array>> => {
+    const bytes = typeof input === "function" ? await input(opening) : input;
+    return counted(bytes, opening.signal, (read) =>
+      tell({ v: 1, type: "layer-progress", layer: layer.digest, bytes: read }),
+    );
+  };
+  const { spanSize, buildToolIdentifier } = settings;
+  const { signal } = options;
+  const building = { compression, spanSize, buildToolIdentifier, signal };
   try {
-    return await buildZtoc(input, {
-      compression,
-      spanSize: settings.spanSize,
-      buildToolIdentifier: settings.buildToolIdentifier,
-      inflate: ports.inflate,
-      signal: options.signal,
-      consumers: [
-        {
-          compressed: (bytes, at) =>
-            tell({ v: 1, type: "layer-progress", layer: layer.digest, bytes: at + bytes.length }),
-        },
-      ],
-    });
+    if (ports.pool === undefined)
+      return await buildZtoc(await open({ signal }), { ...building, inflate: ports.inflate });
+    // What is open already cannot be opened again.
+    const bytes = typeof input === "function" ? open : await open({ signal });
+    return await ports.pool.build(bytes, { ...building, size: layer.size });
   } catch (cause) {
     // What the builder says is about the layer's content and does not name it; what the stream says does.
-    if (!(cause instanceof Error) || !/^ERR_(?:ZTOC|INFLATE)_/.test(String((cause as { code?: unknown }).code)))
+    // A thread that died is nobody's fault there.
+    if (
+      !(cause instanceof Error) ||
+      !/^ERR_(?:ZTOC_(?!WORKER)|INFLATE_)/.test(String((cause as { code?: unknown }).code))
+    )
       throw cause;
     throw new SociIndexError(
       "ERR_SOCI_LAYER_FAILED",
       `Cannot index layer ${layer.digest} (${layer.mediaType}): ${cause.message.replace(/^Cannot (?:index layer|build zTOC): /, "")}`,
       { cause },
     );
+  }
+}
+
+/** The same bytes; tells how many were read, when each chunk is done with. */
+async function* counted(
+  bytes: LayerBytes,
+  signal: AbortSignal | undefined,
+  tell: (read: number) => void,
+): AsyncIterable<Uint8Array> {
+  let read = 0;
+  for await (const chunk of "getReader" in bytes ? chunksOf(bytes, signal) : bytes) {
+    yield chunk;
+    read += chunk.length;
+    tell(read);
   }
 }
 
