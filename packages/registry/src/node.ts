@@ -9,6 +9,7 @@ export { dockerCredentials, type DockerCredentialsOptions } from "./node/docker-
 export { openLayoutDirectory, type LayoutDirectory, type LayoutOptions } from "./node/layout-directory.ts";
 export type { StoredBlob, SweepOptions, SweepReport } from "./node/sweep-layout.ts";
 export { openLayoutArchive, type LayoutArchive } from "./node/layout-archive.ts";
+export type { LayoutDocuments } from "./node/layout-documents.ts";
 export { writeLayoutArchive, type WriteArchiveOptions } from "./node/write-layout-archive.ts";
 export {
   stageLayoutArchive,

@@ -59,6 +59,10 @@ test("openLayoutArchive() reads of each golden image what the directory holds", 
     if (layout === undefined) continue;
     await using(pack(directory, "."), async (archive) => {
       expect(await archive.entries()).toEqual(await layout.entries());
+      const { index, ociLayout } = await archive.documents();
+      const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
+      expect([text(index), text(ociLayout)]).toEqual([image.index, image.ociLayout]);
+      expect(await layout.documents()).toEqual({ index, ociLayout });
       expect(await collect(archive.tags())).toEqual(await collect(layout.tags()));
       const only = await layout.onlyImage().catch((error: { code: string }) => error.code);
       expect(await archive.onlyImage().catch((error: { code: string }) => error.code)).toEqual(only);

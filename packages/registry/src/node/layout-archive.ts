@@ -15,6 +15,7 @@ import { openFileSource } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { memberName, readArchiveMembers, type ArchiveMember, type ArchiveMembers } from "./archive-members.ts";
 import { blobName, type FoundBlob, type LayoutFiles } from "./layout-files.ts";
+import type { LayoutDocuments } from "./layout-documents.ts";
 import { decodeLayoutIndex, MAX_INDEX_SIZE, type LayoutEntry } from "./layout-index.ts";
 import { LayoutManifests } from "./layout-manifests.ts";
 import { checkLayoutVersion, MAX_LAYOUT_FILE } from "./layout-version.ts";
@@ -24,6 +25,8 @@ import { LayoutReader } from "./layout-reader.ts";
 export interface LayoutArchive extends ManifestReader, BlobReader, ReferrerLister, TagLister {
   /** The file's real path. */
   readonly file: string;
+  /** `index.json` and `oci-layout` as they stand: {@linkcode LayoutArchive.entries} leaves out what it cannot read. */
+  documents(options?: ReadOptions): Promise<LayoutDocuments>;
   /** The entries of `index.json`, annotations included, in its order. */
   entries(options?: ReadOptions): Promise<readonly Descriptor[]>;
   /**
@@ -58,19 +61,19 @@ export async function openLayoutArchive(file: string, options?: ReadOptions): Pr
   const source = await openFileSource(real);
   try {
     const files = new ArchiveFiles(real, source, await readArchiveMembers(source, real, options));
-    const version = await files.text("oci-layout", MAX_LAYOUT_FILE);
+    const ociLayout = await files.bytes("oci-layout", MAX_LAYOUT_FILE);
     // Of an index.json alone it is plain enough what it is, and the reference takes it.
-    if (version !== undefined) checkLayoutVersion(version, real);
-    const index = await files.text("index.json", MAX_INDEX_SIZE);
+    if (ociLayout !== undefined) checkLayoutVersion(new TextDecoder().decode(ociLayout), real);
+    const index = await files.bytes("index.json", MAX_INDEX_SIZE);
     if (index === undefined) {
       const isDocker = files.member("manifest.json") !== undefined;
       const what = isDocker ? "it has manifest.json and no index.json, and is docker's" : "it has no index.json";
       throw new RegistryError("ERR_REGISTRY_NOT_A_LAYOUT", `Cannot open archive "${real}": ${what}`);
     }
-    const document = decodeLayoutIndex(index);
+    const document = decodeLayoutIndex(new TextDecoder().decode(index));
     if (typeof document === "string")
       throw new RegistryError("ERR_REGISTRY_INVALID_LAYOUT", `Cannot open archive "${real}": ${document}`);
-    return new OpenArchive(files, document.entries);
+    return new OpenArchive(files, document.entries, { index, ociLayout });
   } catch (error) {
     await source.close?.();
     throw error;
@@ -81,11 +84,18 @@ export async function openLayoutArchive(file: string, options?: ReadOptions): Pr
 export class OpenArchive extends LayoutReader implements LayoutArchive {
   readonly file: string;
   readonly files: ArchiveFiles;
+  readonly #documents: LayoutDocuments;
 
-  constructor(files: ArchiveFiles, entries: readonly LayoutEntry[]) {
+  constructor(files: ArchiveFiles, entries: readonly LayoutEntry[], documents: LayoutDocuments) {
     super(files, new LayoutManifests(files), async () => entries);
     this.file = files.place;
     this.files = files;
+    this.#documents = documents;
+  }
+
+  async documents(options?: ReadOptions): Promise<LayoutDocuments> {
+    options?.signal?.throwIfAborted();
+    return this.#documents;
   }
 
   async close(): Promise<void> {
@@ -129,10 +139,10 @@ export class ArchiveFiles implements LayoutFiles {
     return undefined;
   }
 
-  /** A file's text; `undefined` where there is none. */
-  async text(name: string, limit: number): Promise<string | undefined> {
+  /** A file's content; `undefined` where there is none. */
+  async bytes(name: string, limit: number): Promise<Uint8Array | undefined> {
     const member = this.member(name);
-    return member && new TextDecoder().decode(await this.#read(member, limit));
+    return member && this.#read(member, limit);
   }
 
   /** A file's content. Closing it closes nothing: the archive's file is shared. */

@@ -18,7 +18,8 @@ import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
 import type { StoreRepository } from "../store.ts";
 import { nameOfRaw, rawEntry, reaches, withoutChildren, withoutNames, type FactsOf } from "./layout-entries.ts";
 import { DirectoryFiles, statFile } from "./layout-files.ts";
-import { findTag, LayoutIndex, unreadableFile } from "./layout-index.ts";
+import type { LayoutDocuments } from "./layout-documents.ts";
+import { findTag, LayoutIndex, MAX_INDEX_SIZE, unreadableFile } from "./layout-index.ts";
 import { isWhole, LayoutManifests } from "./layout-manifests.ts";
 import { LayoutReader } from "./layout-reader.ts";
 import { LayoutUploads } from "./layout-upload.ts";
@@ -66,6 +67,8 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
    * damaged. What they lead to is not known, so that nothing is removed.
    */
   sweep(options?: SweepOptions): Promise<SweepReport>;
+  /** `index.json` and `oci-layout` as they stand: {@linkcode LayoutDirectory.entries} leaves out what it cannot read. */
+  documents(options?: ReadOptions): Promise<LayoutDocuments>;
   /** The entries of `index.json`, annotations included, in its order. */
   entries(options?: ReadOptions): Promise<readonly Descriptor[]>;
   /**
@@ -151,6 +154,15 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
     this.#sync = sync;
     this.#manifests = manifests;
     this.#factsOf = (descriptor) => manifests.facts(descriptor);
+  }
+
+  async documents(options?: ReadOptions): Promise<LayoutDocuments> {
+    options?.signal?.throwIfAborted();
+    const [index, ociLayout] = await Promise.all([
+      readRegularFile(join(this.directory, "index.json"), MAX_INDEX_SIZE),
+      readRegularFile(join(this.directory, "oci-layout"), MAX_LAYOUT_FILE),
+    ]);
+    return { index, ociLayout };
   }
 
   async pushManifest(

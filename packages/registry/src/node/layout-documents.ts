@@ -1,0 +1,7 @@
+/** The files of an OCI image layout that are no blobs, as they stand. */
+export interface LayoutDocuments {
+  /** `index.json`. */
+  readonly index: Uint8Array;
+  /** `oci-layout`, where there is one: archives need none. */
+  readonly ociLayout?: Uint8Array | undefined;
+}
