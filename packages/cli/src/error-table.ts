@@ -97,6 +97,10 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_REGISTRY_UPLOAD_BUSY: { exit: failed, hint: "try again: {line}" },
   ERR_REGISTRY_TAG_CHANGED: { exit: failed, hint: "someone else wrote the tag at the same time: {line}" },
   ERR_REGISTRY_READ_ONLY: { exit: notAllowed, hint: "write to another place: socikit create {image} DST" },
+  ERR_REGISTRY_DELETE_UNSUPPORTED: {
+    exit: notAllowed,
+    hint: "this registry takes no deletions this way: allow them in its settings, or delete in its console",
+  },
   ERR_REGISTRY_NOT_A_LAYOUT: {
     exit: notFound,
     hint: "check the path: an OCI layout is a directory with oci-layout, index.json and blobs/",

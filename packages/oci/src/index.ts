@@ -42,7 +42,8 @@ export { copyImage, type CopyEvent, type CopyOptions } from "./copy-image.ts";
 export { chooseImages, type ChosenImage, type ImageChoice } from "./choose-images.ts";
 export { verifyBytes } from "./verify-bytes.ts";
 export { verifiedContent, verifiedManifests } from "./verified-content.ts";
-export { isNotFound, isRetryable, retryAfterOf, type PortErrorFacts } from "./port-error.ts";
+export { isDenied, isNotFound, isRetryable, isUnsupported, retryAfterOf, type PortErrorFacts } from "./port-error.ts";
+export { referrersTag, subjectOfTag } from "./referrers-tag.ts";
 export {
   decodeImageConfig,
   decodeManifest,

@@ -7,6 +7,10 @@ export interface PortErrorFacts {
   readonly retryable?: boolean | undefined;
   /** Whether what was asked for is not there. */
   readonly notFound?: boolean | undefined;
+  /** Whether the other side does not do this at all, whoever asks. */
+  readonly unsupported?: boolean | undefined;
+  /** Whether it does, and not for whoever asks. */
+  readonly denied?: boolean | undefined;
   /** Milliseconds that the other side asks to be left alone before the next try, where it said so. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -19,6 +23,16 @@ export function isRetryable(error: unknown): boolean {
 /** Whether the error says that what was asked for is not there. */
 export function isNotFound(error: unknown): boolean {
   return factsOf(error).notFound === true;
+}
+
+/** Whether the error says that the other side does not do this at all, whoever asks. */
+export function isUnsupported(error: unknown): boolean {
+  return factsOf(error).unsupported === true;
+}
+
+/** Whether the error says that whoever asks may not do this. */
+export function isDenied(error: unknown): boolean {
+  return factsOf(error).denied === true;
 }
 
 /** Milliseconds that the error asks to wait before the next try; `undefined` where it does not say. */

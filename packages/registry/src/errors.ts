@@ -10,6 +10,7 @@ export const REGISTRY_ERROR_CODES = [
   "ERR_REGISTRY_UPLOAD_BUSY",
   "ERR_REGISTRY_TAG_CHANGED",
   "ERR_REGISTRY_READ_ONLY",
+  "ERR_REGISTRY_DELETE_UNSUPPORTED",
   // OCI layouts.
   "ERR_REGISTRY_NOT_A_LAYOUT",
   "ERR_REGISTRY_INVALID_LAYOUT",
@@ -44,6 +45,15 @@ const NOT_FOUND: ReadonlySet<RegistryErrorCode> = new Set([
   "ERR_REGISTRY_BLOB_UNKNOWN",
   "ERR_REGISTRY_UPLOAD_UNKNOWN",
 ]);
+
+/** Codes that say that what was asked for is not done here, whoever asks. */
+const UNSUPPORTED: ReadonlySet<RegistryErrorCode> = new Set([
+  "ERR_REGISTRY_READ_ONLY",
+  "ERR_REGISTRY_DELETE_UNSUPPORTED",
+]);
+
+/** Codes that say that it is, and not for whoever asks. */
+const DENIED: ReadonlySet<RegistryErrorCode> = new Set(["ERR_REGISTRY_UNAUTHORIZED", "ERR_REGISTRY_DENIED"]);
 
 /**
  * One entry of a registry's error body.
@@ -89,6 +99,10 @@ export class RegistryError extends Error implements PortErrorFacts {
   readonly retryable: boolean;
   /** Whether what was asked for is not there. */
   readonly notFound: boolean;
+  /** Whether this is not done here, whoever asks. */
+  readonly unsupported: boolean;
+  /** Whether whoever asks may not do this. */
+  readonly denied: boolean;
   /** Milliseconds that the registry asks to be left alone before the next try, where it said so. */
   readonly retryAfterMs: number | undefined;
 
@@ -102,6 +116,8 @@ export class RegistryError extends Error implements PortErrorFacts {
     this.details = context.details ?? [];
     this.retryable = context.retryable ?? false;
     this.notFound = NOT_FOUND.has(code);
+    this.unsupported = UNSUPPORTED.has(code);
+    this.denied = DENIED.has(code);
     this.retryAfterMs = context.retryAfterMs;
   }
 }

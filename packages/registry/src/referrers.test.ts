@@ -1,20 +1,12 @@
 import { digestOf, OCI_INDEX, OCI_MANIFEST, type Descriptor, type ImageIndex } from "@socikit/oci";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { capabilityOf, isFiltered, mergeReferrer, referrersTag, withoutReferrers } from "./referrers.ts";
+import { capabilityOf, isFiltered, mergeReferrer, withoutReferrers } from "./referrers.ts";
 
 const descriptor = (n: number): Descriptor => {
   const bytes = new TextEncoder().encode(String(n));
   return { mediaType: OCI_MANIFEST, digest: digestOf(bytes), size: bytes.length };
 };
-
-test("referrersTag() is the digest with a dash, cut to 64 hex digits", () => {
-  const bytes = new Uint8Array();
-  expect(referrersTag(digestOf(bytes))).toBe("sha256-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  expect(referrersTag(digestOf(bytes, "sha512"))).toBe(
-    "sha512-cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce",
-  );
-});
 
 test.for<[string, number, string | undefined, string[], string | undefined]>([
   ["the API", 200, OCI_INDEX, [], "api"],

@@ -1,18 +1,10 @@
-import { algorithmOf, hexOf, type Descriptor, type Digest, type ImageIndex, OCI_INDEX } from "@socikit/oci";
+import { OCI_INDEX, type Descriptor, type Digest, type ImageIndex } from "@socikit/oci";
 
 /**
  * What is known of a registry's referrers API: nothing yet, that it is there, or that the tag scheme takes its place.
  * Asked once, then remembered as long as the repository is open.
  */
 export type ReferrersCapability = "unknown" | "api" | "tag";
-
-/**
- * The tag that lists a manifest's referrers where there is no API.
- * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
- */
-export function referrersTag(subject: Digest): string {
-  return `${algorithmOf(subject).slice(0, 32)}-${hexOf(subject).slice(0, 64)}`;
-}
 
 /** What a response to a referrers request says of the API. `undefined`: nothing, the response is an error. */
 export function capabilityOf(response: {

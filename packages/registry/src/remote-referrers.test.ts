@@ -5,13 +5,13 @@ import {
   OCI_EMPTY,
   OCI_INDEX,
   OCI_MANIFEST,
+  referrersTag,
   type Descriptor,
   type ReferrersAnswer,
 } from "@socikit/oci";
 import { describe, expect, test } from "vitest";
 import { handlerTransport } from "./handler-transport.ts";
 import { createMemoryStore } from "./memory-store.ts";
-import { referrersTag } from "./referrers.ts";
 import { openRepository, type RemoteRepository } from "./repository.ts";
 import { createRegistryHandler } from "./server.ts";
 
@@ -289,5 +289,25 @@ describe("the list under a tag", () => {
     const { repository, asked } = await registry(gone, []);
     await repository.pushManifest(referrer("d").bytes, OCI_MANIFEST);
     expect(asked.filter((path) => path.startsWith("DELETE"))).toEqual([]);
+  });
+});
+
+test.for<[string, number, string, string]>([
+  ["405", 405, "", "ERR_REGISTRY_DELETE_UNSUPPORTED"],
+  ["405 UNSUPPORTED, as docker-registry does", 405, "UNSUPPORTED", "ERR_REGISTRY_DELETE_UNSUPPORTED"],
+  ["400 with the code for it", 400, "UNSUPPORTED", "ERR_REGISTRY_DELETE_UNSUPPORTED"],
+  ["400 for something else", 400, "MANIFEST_INVALID", "ERR_REGISTRY_STATUS"],
+  ["403", 403, "DENIED", "ERR_REGISTRY_DENIED"],
+])("deleteManifest() of a registry that answers %s", async ([, status, code, want]) => {
+  const handler: Handler = async (request) => {
+    if (request.method !== "DELETE")
+      return new Response(SUBJECT_BYTES.slice(), { headers: { "content-type": OCI_MANIFEST } });
+    return Response.json({ errors: code === "" ? [] : [{ code, message: "" }] }, { status });
+  };
+  const repository = openRepository("localhost:5000/a/b", { transport: handlerTransport(handler) });
+  await expect(repository.deleteManifest(SUBJECT.digest)).rejects.toMatchObject({
+    code: want,
+    unsupported: want === "ERR_REGISTRY_DELETE_UNSUPPORTED",
+    denied: want === "ERR_REGISTRY_DENIED",
   });
 });

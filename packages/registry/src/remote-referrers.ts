@@ -6,6 +6,7 @@ import {
   MAX_MANIFEST_SIZE,
   OCI_INDEX,
   OciError,
+  referrersTag,
   type Descriptor,
   type Digest,
   type ImageIndex,
@@ -21,14 +22,7 @@ import { readBody } from "./read-body.ts";
 import { referrerOf } from "./referrer.ts";
 import { ReferrerSieve } from "./referrer-sieve.ts";
 import { mediaTypeOf, parseErrorBody } from "./responses.ts";
-import {
-  capabilityOf,
-  isFiltered,
-  mergeReferrer,
-  referrersTag,
-  withoutReferrers,
-  type ReferrersCapability,
-} from "./referrers.ts";
+import { capabilityOf, isFiltered, mergeReferrer, withoutReferrers, type ReferrersCapability } from "./referrers.ts";
 import { repositoryScope } from "./scopes.ts";
 
 /** Attempts to write a referrers tag that others write too. */

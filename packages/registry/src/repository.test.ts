@@ -545,7 +545,7 @@ test("a write that a read-only registry refuses says so, by the code that a layo
   const refused = { code: "ERR_REGISTRY_READ_ONLY", status: 405 };
   await expect(repository.pushManifest(new TextEncoder().encode("{}"), "x/y")).rejects.toMatchObject(refused);
   await expect(repository.begin()).rejects.toMatchObject(refused);
-  await expect(repository.untag("v1")).rejects.toMatchObject({ code: "ERR_REGISTRY_STATUS" });
+  await expect(repository.untag("v1")).rejects.toMatchObject({ code: "ERR_REGISTRY_DELETE_UNSUPPORTED" });
 });
 
 test("a web page in a manifest's place is none, and it is said of which image", async () => {

@@ -55,7 +55,7 @@ function wordsOf(status: number): string {
 }
 
 function codeOf({ status, details, target, method }: Refusal): RegistryErrorCode {
-  // Of DELETE it says less: most registries take no deletions.
+  if (method === "DELETE" && isUnsupportedDeletion(status, details)) return "ERR_REGISTRY_DELETE_UNSUPPORTED";
   const isWrite = method === "PUT" || method === "POST" || method === "PATCH";
   if (status === 405 && isWrite && details.some(({ code }) => code === "UNSUPPORTED")) return "ERR_REGISTRY_READ_ONLY";
   if (status === 401) return "ERR_REGISTRY_UNAUTHORIZED";
@@ -73,4 +73,14 @@ function codeOf({ status, details, target, method }: Refusal): RegistryErrorCode
     case "repository":
       return "ERR_REGISTRY_REPOSITORY_UNKNOWN";
   }
+}
+
+/**
+ * Whether a registry says that it takes no deletions, or none of tags: 405, as the spec has it, or another status with words to
+ * that effect. docker-registry 2 takes a tag for a digest that is none.
+ * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
+ */
+function isUnsupportedDeletion(status: number, details: readonly RegistryErrorDetail[]): boolean {
+  if (status === 405 || status === 501) return true;
+  return status === 400 && details.some(({ code }) => code === "UNSUPPORTED" || code === "DIGEST_INVALID");
 }

@@ -1,6 +1,7 @@
 import {
   isDigest,
   OciError,
+  referrersTag,
   verifyStream,
   type BlobReader,
   type BlobSource,
@@ -13,7 +14,6 @@ import {
   type TagLister,
 } from "@socikit/oci";
 import { RegistryError } from "../errors.ts";
-import { referrersTag } from "../referrers.ts";
 import { sizeMismatch } from "../size-mismatch.ts";
 import { sourceStream } from "../source-stream.ts";
 import type { FactsOf } from "./layout-entries.ts";
