@@ -358,7 +358,10 @@ test("createIndex() lets a pool build, the largest layer first, opens each when 
   expect(started.map(({ size }) => size)).toEqual(started.map(({ size }) => size).sort((a, b) => b - a));
   // Told of in the same order and to the same end as without.
   for (const { layer, size } of started) {
-    const own = events.flatMap((event) => ("layer" in event && event.layer === layer ? [event] : []));
+    // The same bytes are skipped where they are said to be something else.
+    const own = events.flatMap((event) =>
+      "layer" in event && event.layer === layer && event.type !== "layer-skipped" ? [event] : [],
+    );
     expect([...new Set(own.map(({ type }) => type))].slice(0, 3)).toEqual([
       "layer-started",
       "layer-progress",
