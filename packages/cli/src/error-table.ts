@@ -204,6 +204,16 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
     exit: nothingToIndex,
     hint: "an image of small layers is as quick to pull; to index it all the same: {line} --min-layer-size 0",
   },
+  ERR_SOCI_LAYOUT_INVALID: {
+    exit: verification,
+    hint: "check that the directory is a whole OCI layout: it has oci-layout, index.json and blobs/",
+  },
+  ERR_SOCI_LAYOUT_NO_IMAGE: { exit: notFound, hint: "check the path: this layout holds no image" },
+  ERR_SOCI_NOT_CONVERTED: { exit: usage, hint: "check the name: only what convert has made can be taken back" },
+  ERR_SOCI_ORIGINAL_UNKNOWN: {
+    exit: failed,
+    hint: "name the digest that the image had before, or a place that still holds it",
+  },
   ERR_SOCI_TOO_MANY_ENTRIES: {
     exit: failed,
     hint: "make the list of files to prefetch by the reference's rule: --compat",

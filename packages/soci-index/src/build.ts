@@ -45,3 +45,19 @@ export {
   type PrefetchPath,
   type PrefetchRule,
 } from "./prefetch/prefetch-list.ts";
+export {
+  convertImage,
+  type ConvertedPlatform,
+  type ConvertOptions,
+  type ConvertPorts,
+  type ConvertResult,
+  type ConvertRoot,
+  type ConvertTarget,
+} from "./convert/convert-image.ts";
+export type { ConvertedManifest } from "./convert/converted-index.ts";
+export type { ConvertEvent, DecisionEvent, ManifestConvertedEvent } from "./convert/convert-event.ts";
+export { CONVERT_DECISION_CODES, type ConvertDecision, type ConvertDecisionCode } from "./convert/convert-decision.ts";
+export { parseRequestedPlatform } from "./convert/requested-platform.ts";
+export { standaloneRoot, type LayoutFiles, type StandaloneRoot } from "./convert/standalone-root.ts";
+export type { NestedIndexes } from "./convert/working-index.ts";
+export type { ZtocShelf } from "./create/known-ztocs.ts";

@@ -7,6 +7,12 @@ export const SOCI_INDEX_ERROR_CODES = [
   "ERR_SOCI_UNKNOWN_LAYER_TYPE",
   "ERR_SOCI_LAYER_FAILED",
   "ERR_SOCI_NOTHING_TO_INDEX",
+  // Layouts to convert, as the reference reads them.
+  "ERR_SOCI_LAYOUT_INVALID",
+  "ERR_SOCI_LAYOUT_NO_IMAGE",
+  // Going back from a converted image.
+  "ERR_SOCI_NOT_CONVERTED",
+  "ERR_SOCI_ORIGINAL_UNKNOWN",
   "ERR_SOCI_TOO_MANY_ENTRIES",
   // Prefetch artifacts, and lists of files to make them of.
   "ERR_SOCI_PREFETCH_MALFORMED",

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { parsePlatform, type Platform } from "@socikit/oci";
+import { parsePlatform, type Descriptor, type Platform } from "@socikit/oci";
 import type { PrefetchRequest } from "../prefetch/plan-prefetch.ts";
 import { decodePrefetchList, parsePrefetchFiles } from "../prefetch/prefetch-list.ts";
 
@@ -14,11 +14,19 @@ export interface CreateRun {
   readonly indexes?: Readonly<Record<string, { readonly size: number; readonly json: string }>>;
 }
 
-/** What matters here of a run of the reference's `convert --standalone`. */
+/** A run of the reference's `convert --standalone`. */
 export interface ConvertRun {
   readonly image: string;
   readonly args: readonly string[];
-  readonly newBlobs?: Readonly<Record<string, { readonly json?: string }>>;
+  readonly exit: number;
+  /** Sorted, each once; not recorded of the run that crashes. */
+  readonly messages: readonly string[];
+  readonly error?: string;
+  /** `output of case N`: the layout that the Nth run wrote is converted. */
+  readonly input?: string;
+  /** The converted image. */
+  readonly index?: Descriptor;
+  readonly newBlobs?: Readonly<Record<string, { readonly size: number; readonly json?: string }>>;
 }
 
 const TESTDATA = new URL("../../../../testdata/", import.meta.url);
@@ -50,7 +58,10 @@ export function goldenIndexes(): ReadonlyMap<string, string> {
 }
 
 /** The options that a run's arguments stand for. */
-export function optionsOf(args: readonly string[]): {
+export function optionsOf(
+  args: readonly string[],
+  platformOf: (text: string) => Platform = parsePlatform,
+): {
   readonly spanSize?: number;
   readonly minLayerSize?: number;
   readonly platforms?: readonly Platform[] | "all";
@@ -61,7 +72,7 @@ export function optionsOf(args: readonly string[]): {
   const number = (name: string): number | undefined => values(name).map(Number)[0];
   const spanSize = number("--span-size");
   const minLayerSize = number("--min-layer-size");
-  const platforms = args.includes("--all-platforms") ? "all" : values("--platform").map(parsePlatform);
+  const platforms = args.includes("--all-platforms") ? "all" : values("--platform").map((text) => platformOf(text));
   const lists = values("--prefetch-files-json").map((name) => readFileSync(new URL(name, TESTDATA)));
   const prefetch = [
     ...parsePrefetchFiles(values("--prefetch-file")),

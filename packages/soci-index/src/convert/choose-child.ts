@@ -1,0 +1,109 @@
+import {
+  isIndexType,
+  isManifestType,
+  matchesPlatform,
+  MAX_INDEX_DEPTH,
+  type ChosenImage,
+  type Descriptor,
+  type Platform,
+} from "@socikit/oci";
+import { isLayerType } from "../create/layer-choice.ts";
+import { SOCI_INDEX_V2, SOCI_PREFETCH } from "../media-types.ts";
+import { configPlatform, tooDeep } from "./image-platforms.ts";
+import type { SourceContent } from "./source-content.ts";
+
+/** A child of the index that a platform is found at. */
+export interface ChosenChild {
+  /** The child, as the index lists it. */
+  readonly child: Descriptor;
+  /** The image that is indexed: the child itself, or what lies below it where it is an index. */
+  readonly image: ChosenImage;
+  /** What the image's config says, where the index says nothing. */
+  readonly configPlatform?: Platform;
+  /** Whether its layers are an image's. */
+  readonly isImage: boolean;
+}
+
+/**
+ * The child for a platform (spec section 8.5): the first that matches. The image is looked for among all that match, those with
+ * more features first, as in the reference; the two differ for Windows alone.
+ *
+ * Where that is no image, others are tried, unlike in the reference: artifacts and SOCI indexes are passed over, a child
+ * without a platform is asked what its config says, and of an index in the index all that match are tried. Where there is
+ * none but an artifact, that.
+ */
+export async function chooseChild(
+  source: SourceContent,
+  children: readonly Descriptor[],
+  request: Platform,
+): Promise<ChosenChild | undefined> {
+  const candidates = children.filter(
+    ({ artifactType, platform }) =>
+      artifactType !== SOCI_INDEX_V2 && (platform === undefined || matchesPlatform(request, platform)),
+  );
+  const named = candidates.find(({ platform }) => platform !== undefined);
+  const image = named && (await firstBelow(source, featuresFirst(candidates), request, 0));
+  if (named !== undefined && image !== undefined && isIndexable(image)) return { child: named, image, isImage: true };
+  let artifact: ChosenChild | undefined;
+  for (const child of candidates) {
+    const below = await imageBelow(source, child, request, 0);
+    if (below === undefined) continue;
+    const said = child.platform === undefined ? below.platform : undefined;
+    const chosen = {
+      child,
+      image: below,
+      isImage: isIndexable(below),
+      ...(said === undefined ? {} : { configPlatform: said }),
+    };
+    if (chosen.isImage) return chosen;
+    artifact ??= chosen;
+  }
+  return artifact;
+}
+
+function isIndexable({ manifest }: ChosenImage): boolean {
+  return manifest.layers.every(({ mediaType }) => mediaType === SOCI_PREFETCH || isLayerType(mediaType));
+}
+
+/** Those that say more of themselves first, and last those that say nothing. */
+function featuresFirst(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  const rank = ({ platform }: Descriptor): number =>
+    platform === undefined ? -1 : (platform["os.features"]?.length ?? 0);
+  return [...descriptors].sort((a, b) => rank(b) - rank(a));
+}
+
+async function firstBelow(
+  source: SourceContent,
+  descriptors: readonly Descriptor[],
+  request: Platform,
+  depth: number,
+): Promise<ChosenImage | undefined> {
+  for (const descriptor of descriptors) {
+    const found = await imageBelow(source, descriptor, request, depth);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The image of a platform at a descriptor or below it. A descriptor's platform, where it has one, matches already. */
+async function imageBelow(
+  source: SourceContent,
+  descriptor: Descriptor,
+  request: Platform,
+  depth: number,
+): Promise<ChosenImage | undefined> {
+  const { mediaType } = descriptor;
+  if (!isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
+  const { document } = await source.document(descriptor);
+  if ("index" in document) {
+    if (depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
+    const matching = document.index.manifests.filter(
+      ({ platform }) => platform === undefined || matchesPlatform(request, platform),
+    );
+    return firstBelow(source, featuresFirst(matching), request, depth + 1);
+  }
+  const { manifest } = document;
+  const platform = descriptor.platform ?? (await configPlatform(source, manifest));
+  if (platform === undefined || !matchesPlatform(request, platform)) return undefined;
+  return { descriptor, manifest, platform };
+}

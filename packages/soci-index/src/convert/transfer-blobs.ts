@@ -1,0 +1,168 @@
+import {
+  eachConcurrently,
+  isForeignLayer,
+  uploadBlob,
+  type BlobMounter,
+  type BlobReader,
+  type BlobWriter,
+  type Descriptor,
+  type Digest,
+  type ReadOptions,
+} from "@socikit/oci";
+import type { Inflate } from "@socikit/inflate";
+import type { BuildPool } from "@socikit/ztoc/build";
+import { indexLayer, type BuiltLayer, type BuiltLayers, type OpenLayer } from "../create/index-layer.ts";
+import type { IndexSettings } from "../create/index-settings.ts";
+import type { KnownZtocs } from "../create/known-ztocs.ts";
+import type { LayerBuild } from "../create/layer-plan.ts";
+import { putBlob } from "../create/put-blob.ts";
+import type { ConvertEvent } from "./convert-event.ts";
+import { embeddedIn, type SourceContent } from "./source-content.ts";
+import { UploadFeed } from "./upload-feed.ts";
+
+/** What {@linkcode transferBlobs} works with. */
+export interface TransferPorts {
+  readonly source: SourceContent;
+  readonly target: Pick<BlobReader, "stat"> & BlobWriter & Partial<BlobMounter>;
+  readonly inflate: Inflate | undefined;
+  /** Builds several layers side by side. */
+  readonly pool: Pick<BuildPool, "build" | "threads"> | undefined;
+  /** zTOCs that the target has. */
+  readonly known: KnownZtocs | undefined;
+  /** Another repository of the target's registry, which blobs can be mounted from. */
+  readonly mountFrom: string | undefined;
+  readonly settings: IndexSettings;
+  /** Blobs worked on at once. */
+  readonly concurrency: number;
+  readonly tell: (event: ConvertEvent) => void;
+}
+
+/** A blob, what it is copied for, and what is built of it. */
+interface BlobTask {
+  readonly blob: Descriptor;
+  readonly isCopied: boolean;
+  readonly builds: readonly LayerBuild[];
+}
+
+/**
+ * Copies blobs and builds zTOCs of layers. A layer that has to be copied and indexed is read once for both; one that the
+ * target has, or can mount, is read for its zTOC alone; one whose zTOC is there too, not at all. The largest come first,
+ * so that none is left over for one worker in the end.
+ *
+ * @returns What became of each build.
+ */
+export async function transferBlobs(
+  ports: TransferPorts,
+  blobs: readonly Descriptor[],
+  builds: readonly LayerBuild[],
+  options: ReadOptions,
+): Promise<BuiltLayers> {
+  const built = new Map<LayerBuild, BuiltLayer>();
+  await eachConcurrently(tasksOf(blobs, builds), ports.concurrency, options.signal, async (task, signal) => {
+    const transfer = new Transfer(ports, { ...options, signal });
+    for (const [build, result] of await transfer.run(task)) built.set(build, result);
+  });
+  return built;
+}
+
+function tasksOf(blobs: readonly Descriptor[], builds: readonly LayerBuild[]): readonly BlobTask[] {
+  const copied = new Map(blobs.map((blob) => [blob.digest, blob]));
+  const buildsOf = new Map<Digest, LayerBuild[]>();
+  for (const build of builds) buildsOf.set(build.layer.digest, [...(buildsOf.get(build.layer.digest) ?? []), build]);
+  const tasks: BlobTask[] = blobs.map((blob) => ({ blob, isCopied: true, builds: buildsOf.get(blob.digest) ?? [] }));
+  // Those of an image that the converted one does not have.
+  for (const [digest, own] of buildsOf)
+    if (!copied.has(digest)) tasks.push({ blob: own[0]!.layer, isCopied: false, builds: own });
+  return tasks.sort((a, b) => b.blob.size - a.blob.size);
+}
+
+class Transfer {
+  readonly #ports: TransferPorts;
+  readonly #options: ReadOptions;
+
+  constructor(ports: TransferPorts, options: ReadOptions) {
+    this.#ports = ports;
+    this.#options = options;
+  }
+
+  async run({ blob, isCopied, builds }: BlobTask): Promise<ReadonlyMap<LayerBuild, BuiltLayer>> {
+    const { known, tell } = this.#ports;
+    const results = new Map<LayerBuild, BuiltLayer>();
+    const wanted: LayerBuild[] = [];
+    for (const build of builds) {
+      const found = await known?.find(build, this.#options);
+      if (found === undefined) wanted.push(build);
+      else {
+        results.set(build, found);
+        tell({ v: 1, type: "layer-reused", layer: blob.digest, ztoc: found.ztoc });
+      }
+    }
+    let isToCopy = isCopied && (await this.#hasToBeCopied(blob));
+    for (const build of wanted) {
+      tell({ v: 1, type: "layer-started", layer: build.layer.digest, size: build.layer.size });
+      results.set(build, isToCopy ? await this.#copyAndIndex(blob, build) : await this.#index(build));
+      isToCopy = false;
+    }
+    if (isToCopy) await this.#copy(blob);
+    return results;
+  }
+
+  /** Whether the blob is neither there nor can be had without being read. */
+  async #hasToBeCopied(blob: Descriptor): Promise<boolean> {
+    const { source, target, mountFrom, tell } = this.#ports;
+    const { digest, size } = blob;
+    const skip = (reason: "present" | "mounted" | "foreign"): false => {
+      tell({ v: 1, type: "blob-skipped", digest, size, reason });
+      return false;
+    };
+    if ((await target.stat(digest, this.#options))?.size === size) return skip("present");
+    if (mountFrom !== undefined && (await target.mount?.(digest, mountFrom, this.#options))) return skip("mounted");
+    const embedded = embeddedIn(blob);
+    if (embedded !== undefined) {
+      await putBlob(target, blob, embedded, this.#options);
+      tell({ v: 1, type: "blob-copied", digest, size });
+      return false;
+    }
+    // A layer that need not be where the image is. Its URLs are not followed.
+    const isElsewhere = isForeignLayer(blob.mediaType) && (blob.urls?.length ?? 0) > 0;
+    if (isElsewhere && (await source.stat(digest, this.#options)) === undefined) return skip("foreign");
+    return true;
+  }
+
+  async #index(build: LayerBuild): Promise<BuiltLayer> {
+    const { source, settings, tell } = this.#ports;
+    const open: OpenLayer = ({ signal }) => source.stream(build.layer, { ...this.#options, signal });
+    return indexLayer(this.#ports, build, open, settings, tell, this.#options);
+  }
+
+  async #copyAndIndex(blob: Descriptor, build: LayerBuild): Promise<BuiltLayer> {
+    const { source, target, settings, tell } = this.#ports;
+    const { digest, size } = blob;
+    const feed = new UploadFeed(target, blob, this.#options);
+    const open: OpenLayer = async ({ signal }) =>
+      feed.through(await source.stream(build.layer, { ...this.#options, signal }), signal);
+    try {
+      const result = await indexLayer(this.#ports, build, open, settings, tell, this.#options);
+      await feed.finish(source);
+      tell({ v: 1, type: "blob-copied", digest, size });
+      return result;
+    } catch (error) {
+      await feed.abort();
+      throw error;
+    }
+  }
+
+  async #copy(blob: Descriptor): Promise<void> {
+    const { source, target, tell } = this.#ports;
+    const { digest, size } = blob;
+    tell({ v: 1, type: "blob-started", digest, size });
+    const opened = await source.open(blob, this.#options);
+    try {
+      const onProgress = (bytes: number): void => tell({ v: 1, type: "blob-progress", digest, size, bytes });
+      await uploadBlob(target, opened, blob, { ...this.#options, onProgress });
+    } finally {
+      await opened.close?.();
+    }
+    tell({ v: 1, type: "blob-copied", digest, size });
+  }
+}
