@@ -43,6 +43,8 @@ export interface CliIo {
   readonly files: CliFiles;
   /** Processor of the host in Go's names, such as `amd64`: the platform that is preferred is `linux/` and this. */
   readonly architecture: string;
+  /** Threads that the host runs at once. */
+  readonly processors: number;
   /** Operating system, as `process.platform` names it. */
   readonly system: string;
   /** Home directory. */

@@ -16,6 +16,7 @@ import {
   type CreateOptions,
   type CreateResult,
 } from "@socikit/soci-index/build";
+import { createBuildPool } from "@socikit/ztoc/build";
 import { coloursFor, wantsColours } from "../colours.ts";
 import type { CommandRun } from "../command-spec.ts";
 import { CliError } from "../errors.ts";
@@ -47,6 +48,8 @@ export const create: CommandRun = async (invocation, io) => {
     ...(quiet ? {} : { note: (line: string) => progress.note(line) }),
   });
   const skipped: string[] = [];
+  // Its threads start when there is more than one layer to index.
+  const pool = io.processors > 1 ? createBuildPool({ threads: Math.min(4, io.processors) }) : undefined;
   try {
     const from = await opener.open(source);
     const to =
@@ -57,7 +60,7 @@ export const create: CommandRun = async (invocation, io) => {
             from: { location: source, store: from.store },
           });
     const copied = destination === undefined ? undefined : await copyTo(from, source, to, destination, progress, io);
-    const ports = { image: from.store, target: to.store, inflate: await loadInflate() };
+    const ports = { image: from.store, target: to.store, inflate: await loadInflate(), pool };
     const made = await createIndex(ports, copied?.digest ?? from.target, {
       ...options,
       onEvent: (event) => {
@@ -90,6 +93,7 @@ export const create: CommandRun = async (invocation, io) => {
     );
   } finally {
     progress.close();
+    pool?.close();
     await opener.close();
   }
   return undefined;

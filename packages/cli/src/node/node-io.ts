@@ -1,5 +1,5 @@
 import { hostPlatform } from "@socikit/oci";
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import type { WriteStream } from "node:tty";
 import type { Transport } from "@socikit/registry";
 import type { CliIo, CliOutput } from "../io.ts";
@@ -20,6 +20,7 @@ export function nodeIo(signal: AbortSignal): CliIo {
     signal,
     files: nodeFiles(),
     architecture: hostPlatform(process.arch).architecture,
+    processors: availableParallelism(),
     system: process.platform,
     home: homedir(),
     now: () => performance.now(),

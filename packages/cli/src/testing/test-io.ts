@@ -44,6 +44,8 @@ export function testIo(change: Partial<CliIo> & { readonly transport?: Transport
     signal: new AbortController().signal,
     files: nodeFiles(),
     architecture: "amd64",
+    // Threads need compiled sources.
+    processors: 1,
     system: "linux",
     home: "/nonexistent",
     now: () => 0,
