@@ -66,10 +66,6 @@ export function startMembers(acceptsZlib: bool, isReported: bool): void {
   Member.format = UNKNOWN;
   Member.isLater = false;
   Member.acceptsZlib = acceptsZlib;
-  // Of another stream's header. One of this stream writes them before they are looked at, but for what saves them.
-  Member.headerLength = 0;
-  Member.textLength = 0;
-  Member.longestText = 0;
 }
 
 /** The next bit begins a block inside a member, whose trailer is skipped; later members are checked. */

@@ -10,7 +10,7 @@
  * With a change of these fields, VERSION of src/scan-state.ts goes up.
  */
 import { END_OF_BLOCK, MAX_CODE_BITS, MAX_DYNAMIC_DISTANCE_SYMBOLS, MAX_DYNAMIC_LITLEN_SYMBOLS } from "./constants";
-import { CODE_LENGTHS, OUTPUT, STATE } from "./memory";
+import { CODE_LENGTHS, OUTPUT, STATE, STATE_SIZE } from "./memory";
 import { Bits, RETAINED, giveBack, startBits } from "./bits";
 import { AT_BODY, AT_START, AT_TRAILER, GZIP, IN_BLOCKS, Member, UNKNOWN, ZLIB } from "./gzip";
 import { Block, IN_STORED, IN_SYMBOLS, useFixedTables } from "./inflate";
@@ -39,32 +39,43 @@ const REACH: usize = STATE + 56;
 const LITLENS: usize = STATE + 60;
 const DISTANCES: usize = STATE + 62;
 const LENGTHS: usize = STATE + 64;
-const LENGTHS_SIZE: usize = 320;
 
-/** After `moveOutput`. What is then left of the input begins at `inputNext`. */
+/**
+ * After `moveOutput`. What is then left of the input begins at `inputNext`. Only what the phase needs is written: what an
+ * earlier block or another stream has left behind is in no state.
+ */
 export function saveState(): void {
+  const phase = Member.phase;
   giveBack();
-  store<u8>(PHASE, Member.phase);
-  store<u8>(FORMAT, Member.format);
+  memory.fill(STATE, 0, STATE_SIZE);
+  store<u8>(PHASE, phase);
   store<u8>(IS_LATER, Member.isLater);
-  store<u8>(BLOCK_PHASE, Block.phase);
-  store<u8>(IS_LAST, Block.isLast);
-  store<u8>(HAS_FIXED_TABLES, Block.hasFixedTables);
-  store<u8>(BIT_COUNT, (Bits.count - RETAINED) as u8);
-  store<u8>(BITS, (Bits.buffer >> RETAINED) as u8);
-  store<u32>(FLAGS, Member.flags);
-  store<u32>(EXTRA_LEFT, Member.extraLeft as u32);
-  store<u32>(HEADER_CRC, Member.headerCrc);
+  if (phase == AT_START) return;
+  store<u8>(FORMAT, Member.format);
+  if (phase < IN_BLOCKS) {
+    store<u32>(FLAGS, Member.flags);
+    store<u32>(EXTRA_LEFT, Member.extraLeft as u32);
+    store<u32>(HEADER_CRC, Member.headerCrc);
+    store<u64>(HEADER_LENGTH, Member.headerLength);
+    store<u64>(TEXT_LENGTH, Member.textLength);
+    store<u64>(LONGEST_TEXT, Member.longestText);
+    return;
+  }
   store<u32>(CHECK, Member.check);
   store<u32>(SIZE, Member.size);
-  store<u32>(STORED_LEFT, Block.storedLeft as u32);
-  store<u64>(HEADER_LENGTH, Member.headerLength);
-  store<u64>(TEXT_LENGTH, Member.textLength);
-  store<u64>(LONGEST_TEXT, Member.longestText);
+  if (phase != IN_BLOCKS) return;
+  store<u8>(BLOCK_PHASE, Block.phase);
+  store<u8>(IS_LAST, Block.isLast);
+  store<u8>(BIT_COUNT, (Bits.count - RETAINED) as u8);
+  store<u8>(BITS, (Bits.buffer >> RETAINED) as u8);
   store<u32>(REACH, (OUTPUT - Output.floor) as u32);
+  if (Block.phase == IN_STORED) store<u32>(STORED_LEFT, Block.storedLeft as u32);
+  if (Block.phase != IN_SYMBOLS) return;
+  store<u8>(HAS_FIXED_TABLES, Block.hasFixedTables);
+  if (Block.hasFixedTables) return;
   store<u16>(LITLENS, Block.litlens);
   store<u16>(DISTANCES, Block.distances);
-  memory.copy(LENGTHS, CODE_LENGTHS, LENGTHS_SIZE);
+  memory.copy(LENGTHS, CODE_LENGTHS, Block.litlens + Block.distances);
 }
 
 /**
@@ -124,6 +135,6 @@ function restoreTables(): bool {
   Block.hasFixedTables = false;
   Block.litlens = litlens;
   Block.distances = distances;
-  memory.copy(CODE_LENGTHS, LENGTHS, LENGTHS_SIZE);
+  memory.copy(CODE_LENGTHS, LENGTHS, litlens + distances);
   return buildLitlenTable(litlens) && buildDistanceTable(litlens, distances);
 }
