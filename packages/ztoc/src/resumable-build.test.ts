@@ -1,11 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync as zlibGzipSync } from "node:zlib";
 import { bytesSource, digestOf, type BlobSource } from "@socikit/oci";
 import { gzipSync, zlibSync } from "fflate";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { buildZtoc } from "./build-ztoc.ts";
 import { ResumableBuild, type ResumableBuildOptions, type SavedPiece } from "./resumable-build.ts";
+import { buildWorker } from "./testing/built-worker.ts";
 import { base256, concat, latin1, GNU, paxHeader, tarEnd, tarEntry, tarHeader } from "./testing/tar-writer.ts";
 import type { ZtocBuild } from "./ztoc-build.ts";
 
@@ -63,10 +66,9 @@ function lines(seed: number): Uint8Array {
 const text = lines(0);
 const xattr: readonly [string, string] = ["SCHILY.xattr.user.\xff", "\0\x80"];
 /** A sparse map before the data, over two blocks. */
-const sparseMap = concat(
-  latin1(`110\n${Array.from({ length: 220 }, (_, i) => `${i * 10}\n`).join("")}`),
-  new Uint8Array(511),
-).subarray(0, 1024);
+const sparseMap = latin1(
+  `110\n${Array.from({ length: 110 }, (_, i) => `${i * 20}\n10\n`).join("")}`.padEnd(1024, "\0"),
+);
 
 /** A tar entry for everything that the parser can be in the middle of. */
 const archives: readonly (readonly [string, Uint8Array])[] = [
@@ -142,6 +144,14 @@ describe("ResumableBuild that goes on elsewhere builds the same, of", () => {
     expect(await outcomeOf(resumedAt(layer, every(3, layer.length), gzip))).toEqual(wantGzip);
   });
 
+  test("entries that are too many, saved behind them", async () => {
+    const tar = concat(tarEntry({ name: "n".repeat(99) }), tarEntry({ name: "m".repeat(99) }), tarEntry({}), tarEnd());
+    const options: Options = { compression: "uncompressed", maxZtocBytes: 150 };
+    const want = await outcomeOf(buildZtoc(once(tar), options));
+    expect(want).toMatchObject({ code: "ERR_ZTOC_TOO_LARGE" });
+    for (const cut of [511, 1024, 1536, 2000]) expect(await outcomeOf(resumedAt(tar, [cut], options))).toEqual(want);
+  });
+
   const short = text.subarray(0, 500);
   const tar = concat(tarEntry({ name: "a" }, short), paxHeader([xattr]), tarEntry({ name: "b" }, short), tarEnd());
   const named = (name: string, bytes: Uint8Array): Uint8Array => gzipSync(bytes, { mtime: 0, filename: name });
@@ -158,6 +168,13 @@ describe("ResumableBuild that goes on elsewhere builds the same, of", () => {
     [
       "a zlib member, which the reference cannot read",
       concat(named("n", tar.subarray(0, 1500)), zlibSync(tar.subarray(1500))),
+    ],
+    [
+      "a record that Go reads to its end, where a member comes that it cannot read",
+      concat(
+        gzipSync(tarEntry({ typeflag: "x" }, "no record").subarray(0, 521), { level: 0, mtime: 0 }),
+        zlibSync(short),
+      ),
     ],
     [
       "a name too long for the reference, behind the end",
@@ -453,5 +470,31 @@ describe("ResumableBuild.run()", () => {
     await build.run(once(layer.subarray(7000)));
     expect(heard[0]).toBeGreaterThan(10_000);
     expect(heard.at(-2)! + heard.at(-1)!).toBe(archive.length);
+  });
+});
+
+describe("ResumableBuild in another process", () => {
+  const folder = mkdtempSync(join(tmpdir(), "socikit-resume-"));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("saves what goes on here", async () => {
+    const compiled = buildWorker();
+    try {
+      const file = join(folder, "layer.gz");
+      writeFileSync(file, layer);
+      const script = `
+        import { readFileSync, writeFileSync } from "node:fs";
+        import { ResumableBuild } from ${JSON.stringify(compiled.url("build").href)};
+        const build = await ResumableBuild.start(${JSON.stringify(options)});
+        build.push(readFileSync(${JSON.stringify(file)}).subarray(0, 8500));
+        writeFileSync(${JSON.stringify(`${file}.saved`)}, build.save());
+        process.exit();`;
+      execFileSync(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit", timeout: 20_000 });
+    } finally {
+      compiled.remove();
+    }
+    const build = await ResumableBuild.resume(new Uint8Array(readFileSync(join(folder, "layer.gz.saved"))), options);
+    expect(build.position).toBe(8500);
+    expect(await outcomeOf(build.run(once(layer.subarray(8500))))).toEqual(want);
   });
 });
