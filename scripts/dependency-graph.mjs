@@ -22,7 +22,12 @@ export const PACKAGES = {
   "@socikit/soci-index": {
     folder: "packages/soci-index",
     // Whoever only reads an index does not carry the builder.
-    entries: { ".": ["@socikit/oci"], "./build": ["@socikit/oci", "@socikit/ztoc", "@socikit/inflate"] },
+    entries: {
+      ".": ["@socikit/oci"],
+      "./build": ["@socikit/oci", "@socikit/ztoc", "@socikit/inflate"],
+      // Its layouts come through a port: registry and soci-index do not know each other.
+      "./node": ["@socikit/oci", "@socikit/ztoc", "@socikit/inflate"],
+    },
   },
   "@socikit/lazy-reader": {
     folder: "packages/lazy-reader",

@@ -200,6 +200,10 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_SOCI_NOT_AN_IMAGE: { exit: usage, hint: "check that the name is an image's, not another artifact's" },
   ERR_SOCI_UNKNOWN_LAYER_TYPE: { exit: failed, hint: "only images whose layers are tar archives can be indexed" },
   ERR_SOCI_LAYER_FAILED: { exit: failed, hint: LAYER_DAMAGED },
+  ERR_SOCI_STORE_UNKNOWN: { exit: notFound, hint: "look what is there: socikit index list, socikit ztoc list" },
+  ERR_SOCI_STORE_BUSY: { exit: failed, hint: "wait until it has ended, then {line}" },
+  ERR_SOCI_CATALOGUE_MALFORMED: { exit: verification, hint: "make it anew from what is there: socikit rebuild-db" },
+  ERR_SOCI_CATALOGUE_VERSION: { exit: failed, hint: "it was written by a newer version: update socikit" },
   ERR_SOCI_NOTHING_TO_INDEX: {
     exit: nothingToIndex,
     hint: "an image of small layers is as quick to pull; to index it all the same: {line} --min-layer-size 0",

@@ -7,6 +7,11 @@ export const SOCI_INDEX_ERROR_CODES = [
   "ERR_SOCI_UNKNOWN_LAYER_TYPE",
   "ERR_SOCI_LAYER_FAILED",
   "ERR_SOCI_NOTHING_TO_INDEX",
+  // The store of this machine.
+  "ERR_SOCI_STORE_UNKNOWN",
+  "ERR_SOCI_STORE_BUSY",
+  "ERR_SOCI_CATALOGUE_MALFORMED",
+  "ERR_SOCI_CATALOGUE_VERSION",
   // Layouts to convert, as the reference reads them.
   "ERR_SOCI_LAYOUT_INVALID",
   "ERR_SOCI_LAYOUT_NO_IMAGE",

@@ -30,7 +30,11 @@ import type { IndexSettings } from "./index-settings.ts";
 import type { LayerBuild } from "./layer-plan.ts";
 
 /** Where zTOCs of earlier runs may be: a target that can be read. */
-export type ZtocShelf = Partial<ManifestReader> & Partial<Pick<BlobReader, "stream">> & Partial<ReferrerLister>;
+export interface ZtocShelf
+  extends Partial<ManifestReader>, Partial<Pick<BlobReader, "stream">>, Partial<ReferrerLister> {
+  /** The zTOCs of a layer, of a span size, of whatever image: where the target keeps account of them. */
+  ztocsOf?(layer: Digest, spanSize: number, options?: ReadOptions): Promise<readonly Descriptor[]>;
+}
 
 /** Where to look. */
 export interface ZtocHints {
@@ -87,7 +91,11 @@ export class KnownZtocs {
 
   /** A zTOC that is the one that would be built, as far as it tells; `undefined` where there is none. */
   async find(build: LayerBuild, options: ReadOptions): Promise<BuiltLayer | undefined> {
-    const candidates = this.#candidates.get(build.layer.digest) ?? [];
+    const { digest: layer } = build.layer;
+    const kept = await unlessUseless(options, async () =>
+      this.#shelf.ztocsOf?.(layer, this.#settings.spanSize, options),
+    );
+    const candidates = [...(this.#candidates.get(layer) ?? []), ...(kept ?? [])];
     for (const ztoc of candidates.slice(0, MAX_CANDIDATES)) {
       const content = await unlessUseless(options, () => this.#read(ztoc, build, options));
       if (content === undefined) continue;
