@@ -13,6 +13,10 @@ export interface OptionSpec {
    * `bytes`: a count of bytes: decimal, Go's `0x10000` and `65_536`, or with a unit: `4MiB`, `10MB`.
    */
   readonly kind: "flag" | "text" | "texts" | "bytes";
+  /** Whether it may be given more than once, the last one counting, as the reference takes all of its options. */
+  readonly lastCounts?: true;
+  /** Whether an empty value is as good as none, as that of a variable in a script may be. */
+  readonly mayBeEmpty?: true;
   /** What stands for the value in help texts, such as `N`. */
   readonly value?: string;
   /** What is done without it, in words. */

@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+import { INDEXING_JSON, INDEXING_OPTION_SPECS } from "./indexing-option-specs.ts";
 
 const JSON_OPTION: OptionSpec = { name: "json", kind: "flag", summary: "print one JSON document on stdout" };
 const PLAIN_HTTP: OptionSpec = {
@@ -44,32 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "DST", count: "optional", summary: "where a copy of the image and its index go" },
     ],
     options: [
-      {
-        name: "span-size",
-        kind: "bytes",
-        value: "BYTES",
-        byDefault: "4194304",
-        summary: "uncompressed bytes between two checkpoints",
-      },
-      {
-        name: "min-layer-size",
-        kind: "bytes",
-        value: "BYTES",
-        byDefault: "10485760",
-        summary: "layers of fewer compressed bytes get no zTOC",
-      },
-      {
-        ...PLATFORM,
-        kind: "texts",
-        summary: "index this platform; may be repeated",
-      },
-      { name: "all-platforms", kind: "flag", summary: "index every platform of the image" },
-      {
-        name: "optimizations",
-        kind: "texts",
-        value: "xattr",
-        summary: "xattr: mark layers without extended attributes, so that the snapshotter need not look",
-      },
+      ...INDEXING_OPTION_SPECS,
       PLAIN_HTTP,
       {
         name: "quiet",
@@ -90,9 +66,79 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "index a layout on disk, small layers too",
       },
     ],
-    json: "{ image: Descriptor, location: string, indexes: [{ platform?, manifest: Descriptor, index: Descriptor, layers: [{ layer: Descriptor, ztoc?: Descriptor, skipped?: string, warnings: [string] }] }] }",
+    json: `{ image: Descriptor, location: string, indexes: [{ platform?: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }] }`,
     exits: [0, 1, 2, 3, 4, 5, 6, 130],
     load: async () => (await import("./commands/create.ts")).create,
+  },
+  {
+    name: ["convert"],
+    summary: "make an image with SOCI indexes inside, which any tool can copy whole (v2)",
+    description: [
+      "Reads each layer once, from where SRC is, for its copy and its zTOC together, and writes the converted image to DST: layers, zTOCs, one SOCI index a platform, manifests that name it, and the image index that lists both; the tag last. Layers are not written to this machine's disk, unless DST is on it. What DST has already is not sent, and its zTOCs are used again, unless --force is given.",
+      "The converted image has other digests than SRC: manifests are written anew, those of platforms without an index too. Attestations are kept what they are with --keep-attestations only; signatures are of the old digests. unconvert gives the original back.",
+      "Digests are those of the reference's convert. --standalone takes and writes what the reference's convert --standalone does: SRC is a layout directory or a tar file, DST a file, or with --format oci-dir a directory, which is replaced; files to prefetch are looked for as with --compat.",
+      "Prints one line a layer, then which manifest and which image took the place of which.",
+    ],
+    arguments: [
+      {
+        name: "SRC",
+        count: "one",
+        summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
+      },
+      {
+        name: "DST",
+        count: "one",
+        summary: "where the converted image goes: host/repo:tag, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
+      },
+    ],
+    options: [
+      ...INDEXING_OPTION_SPECS,
+      {
+        name: "keep-attestations",
+        kind: "flag",
+        summary: "leave attestations and other artifacts as they are, and let them be of the new manifests",
+      },
+      {
+        name: "expand-nested",
+        kind: "flag",
+        byDefault: "the first manifest of an index in the index takes its place, as in the reference",
+        summary: "let all manifests of an index in the index take its place",
+      },
+      { name: "standalone", kind: "flag", summary: "SRC and DST are paths of OCI layouts, as for the reference" },
+      {
+        name: "format",
+        kind: "text",
+        lastCounts: true,
+        value: "FORMAT",
+        byDefault: "oci-archive",
+        summary: "with --standalone: oci-archive, a tar file, or oci-dir, a directory",
+      },
+      PLAIN_HTTP,
+      {
+        name: "quiet",
+        short: "q",
+        kind: "flag",
+        summary: "no progress and no warnings; print the digest of the converted image only",
+      },
+      JSON_OPTION,
+    ],
+    examples: [
+      {
+        line: "socikit convert ghcr.io/me/app:1.2 ghcr.io/me/app:1.2-soci --all-platforms",
+        summary: "convert an image in its registry",
+      },
+      {
+        line: "socikit convert docker.io/library/rabbitmq:4 oci-archive:rabbitmq.tar",
+        summary: "from a registry into a file",
+      },
+      {
+        line: "socikit convert --standalone --format oci-dir ./image ./image-soci",
+        summary: "as the reference, from a layout on disk",
+      },
+    ],
+    json: `{ source: Descriptor, image: Descriptor, location: string, manifests: [{ platform?: string, from: Descriptor, to: Descriptor, index?: Descriptor }], platforms: [{ platform: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }], decisions: [{ code: string, digest: string, message: string, lost?: [string] }] }`,
+    exits: [0, 1, 2, 3, 4, 5, 6, 130],
+    load: async () => (await import("./commands/convert.ts")).convert,
   },
   {
     name: ["serve"],

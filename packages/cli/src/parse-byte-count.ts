@@ -25,6 +25,9 @@ export function parseByteCount(text: string): number | undefined {
     if (!/^0(?:x(?:_?[0-9a-f])+|o(?:_?[0-7])+|b(?:_?[01])+)$/i.test(text)) return undefined;
     return safe(Number(text.replaceAll("_", "")));
   }
+  // Octal without a letter: 010 is 8, and 08 nothing.
+  if (/^0[0-9_]+$/.test(text))
+    return /^0(?:_?[0-7])+$/.test(text) ? safe(Number(`0o${text.slice(1).replaceAll("_", "")}`)) : undefined;
   const match = /^([0-9](?:_?[0-9])*)(\.[0-9]+)?\s*([a-zA-Z]*)$/.exec(text);
   if (match === null) return undefined;
   const unit = UNITS[match[3]!.toLowerCase()];

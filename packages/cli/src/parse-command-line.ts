@@ -72,7 +72,7 @@ function parseOptions(args: readonly string[], command: CommandSpec, commands: r
   const known = [...command.options, ...COMMON_OPTIONS];
   // Not strict: the texts of our errors say more. The tokens tell what was given as what.
   const { tokens } = parseArgs({
-    args: [...args],
+    args: args.map(inEveryStyle(known, args.indexOf("--"))),
     strict: false,
     tokens: true,
     allowPositionals: true,
@@ -95,14 +95,33 @@ function parseOptions(args: readonly string[], command: CommandSpec, commands: r
     const option = known.find(({ name }) => name === token.name);
     if (option === undefined) throw unknownOption(token.rawName, known, title);
     const values = options.get(option.name) ?? [];
-    if (values.length > 0 && (option.kind === "text" || option.kind === "bytes"))
+    if (values.length > 0 && option.lastCounts !== true && (option.kind === "text" || option.kind === "bytes"))
       throw new CliError("ERR_CLI_OPTION_VALUE", `Cannot run ${title}: ${token.rawName} is given more than once`, {
         hint: `socikit ${title} --help`,
       });
-    options.set(option.name, [...values, ...valuesOf(option, token, title)]);
+    const given = valuesOf(option, token, title);
+    if (given === undefined) options.delete(option.name);
+    else options.set(option.name, [...values, ...given]);
   }
   if (options.has("help")) return { kind: "help", commands: [command], asked: true };
   return { kind: "run", invocation: new Invocation(command, assignArguments(positionals, command, commands), options) };
+}
+
+/**
+ * Options as Go programs take them, the reference among them, in the form that parseArgs knows: `-span-size 1` is
+ * `--span-size 1`, `-p=linux/amd64` is `--platform=linux/amd64`.
+ *
+ * @param end Where `--` stands: behind it are arguments.
+ */
+function inEveryStyle(known: readonly OptionSpec[], end: number): (arg: string, i: number) => string {
+  return (arg, i) => {
+    const [, name, rest] = /^-([a-zA-Z][a-z-]*)(=[^]*)?$/.exec(arg) ?? [];
+    if (name === undefined || (end >= 0 && i > end)) return arg;
+    const isLong = name.length > 1 && known.some((option) => option.name === name);
+    const short = rest === undefined ? undefined : known.find((option) => option.short === name);
+    if (isLong) return `-${arg}`;
+    return short === undefined ? arg : `--${short.name}${rest}`;
+  };
 }
 
 function unknownOption(rawName: string, known: readonly OptionSpec[], title: string): CliError {
@@ -115,21 +134,29 @@ function unknownOption(rawName: string, known: readonly OptionSpec[], title: str
   });
 }
 
+/** Go's `strconv.ParseBool`, which the reference reads flags with. */
+const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "true", "TRUE", "True"]);
+const FALSE: ReadonlySet<string> = new Set(["0", "f", "F", "false", "FALSE", "False"]);
+
+/** The values that an option stands for; `undefined` for a flag that is taken back. */
 function valuesOf(
   option: OptionSpec,
   token: { readonly rawName: string; readonly value?: string | undefined; readonly inlineValue?: boolean | undefined },
   title: string,
-): readonly string[] {
+): readonly string[] | undefined {
   const fail = (what: string): never => {
     throw new CliError("ERR_CLI_OPTION_VALUE", `Cannot run ${title}: ${token.rawName} ${what}`, {
       hint: `socikit ${title} --help`,
     });
   };
   const { value } = token;
-  if (option.kind === "flag")
-    return value === undefined ? [""] : fail(`takes no value, and got ${JSON.stringify(value)}`);
+  if (option.kind === "flag") {
+    if (value === undefined || TRUE.has(value)) return [""];
+    return FALSE.has(value) ? undefined : fail(`takes no value but true or false, and got ${JSON.stringify(value)}`);
+  }
   // parseArgs takes `--json` for the value of `--span-size --json`. A number (`--range -100`) is a value.
   const swallowed = token.inlineValue === false && value !== undefined && /^-[^0-9]/.test(value);
+  if (value === "" && option.mayBeEmpty === true) return [];
   if (value === undefined || value === "" || swallowed)
     return fail(`needs a value: ${token.rawName} ${option.value ?? "VALUE"}`);
   if (option.kind === "texts") return value.split(",");

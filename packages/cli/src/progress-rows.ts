@@ -13,6 +13,8 @@ export interface ProgressRow {
   /** When it began and ended, ms. */
   readonly startedAt: number;
   readonly endedAt?: number | undefined;
+  /** What is done now that all bytes are. */
+  readonly phase?: string | undefined;
   /** What came of it. */
   readonly note?: string | undefined;
 }
@@ -60,12 +62,21 @@ function progressLine(row: ProgressRow, { columns, now, colours }: RowsOptions):
   return `${mark} ${row.state === "running" ? line : colours.dim(line)}`;
 }
 
-function runningFacts({ bytes, total }: ProgressRow, elapsed: number): string {
+function runningFacts({ bytes, total, phase }: ProgressRow, elapsed: number): string {
+  if (phase !== undefined) return `${phase}  ${formatDuration(elapsed)}`;
   const rate = elapsed < 300 || bytes === 0 ? "" : `  ${formatBytes(Math.round(bytes / (elapsed / 1000)))}/s`;
   if (total === undefined || total === 0) return bytes === 0 ? formatDuration(elapsed) : `${formatBytes(bytes)}${rate}`;
   const full = Math.min(BAR_WIDTH, Math.floor((bytes / total) * BAR_WIDTH));
   const bar = `${"━".repeat(full)}${"─".repeat(BAR_WIDTH - full)}`;
-  return `${bar}  ${formatBytes(bytes)} / ${formatBytes(total)}${rate}`;
+  return `${bar}  ${formatBytes(bytes)} / ${formatBytes(total)}${rate}${timeLeft(bytes, total, elapsed)}`;
+}
+
+/** Whole seconds: tenths of what is guessed are noise. Nothing before a second has passed, and at the end. */
+function timeLeft(bytes: number, total: number, elapsed: number): string {
+  const left = ((total - bytes) / bytes) * elapsed;
+  if (elapsed < 1000 || bytes === 0 || left < 500) return "";
+  const text = left < 59_500 ? `${Math.round(left / 1000)} s` : formatDuration(Math.max(left, 60_000));
+  return `  ${text} left`;
 }
 
 function endedFacts({ note, bytes, state }: ProgressRow, elapsed: number): string {

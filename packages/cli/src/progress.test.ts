@@ -16,11 +16,18 @@ test("progressLines() shows what runs, with bar and rate, and what came of the r
     row({ label: "one", state: "done", bytes: 5, note: "zTOC sha256:1", endedAt: 1500 }),
     row({ label: "two", state: "skipped", note: "too small", endedAt: 1 }),
     row({ label: "three", bytes: 5_000_000, total: 10_000_000 }),
+    row({ label: "four", bytes: 5_000_000, total: 305_000_000 }),
+    row({ label: "five", bytes: 5_000_000, total: 10_000_000, startedAt: 1100 }),
+    row({ label: "six", bytes: 10_000_000, total: 10_000_000, phase: "pushing" }),
   ];
   const lines = progressLines(rows, { columns: 80, height: 10, now: 2000, colours: PLAIN });
   expect(lines[0]).toMatch(/^✓ one +zTOC sha256:1 {2}1\.5 s$/);
   expect(lines[1]).toMatch(/^– two +too small$/);
-  expect(lines[2]).toMatch(/^. three +━{10}─{10} {2}5\.0 MB \/ 10\.0 MB {2}2\.5 MB\/s$/);
+  expect(lines[2]).toMatch(/^. three +━{10}─{10} {2}5\.0 MB \/ 10\.0 MB {2}2\.5 MB\/s {2}2 s left$/);
+  expect(lines[3]).toMatch(/ 5\.0 MB \/ 305\.0 MB {2}2\.5 MB\/s {2}2 min 00 s left$/);
+  // After less than a second the rate says little.
+  expect(lines[4]).toMatch(/ 5\.0 MB \/ 10\.0 MB {2}5\.6 MB\/s$/);
+  expect(lines[5]).toMatch(/^. six +pushing {2}2\.0 s$/);
 });
 
 test("progressLines() fits the window, and keeps what runs in sight", () => {

@@ -1,7 +1,7 @@
 import { printable } from "@socikit/oci";
-import type { Colours } from "./colours.ts";
+import { coloursFor, wantsColours, type Colours } from "./colours.ts";
 import { formatBytes, formatDuration } from "./format-quantity.ts";
-import type { CliOutput } from "./io.ts";
+import type { CliIo, CliOutput } from "./io.ts";
 import { progressLines, type ProgressRow } from "./progress-rows.ts";
 
 /** Shows what goes on, on stderr. Texts may come from strangers: they are made printable here. */
@@ -10,6 +10,8 @@ export interface Progress {
   begin(id: string, label: string, total?: number): void;
   /** How many bytes are done. Ids that were not begun are ignored. */
   advance(id: string, bytes: number): void;
+  /** All bytes are done; `text` says what is done now. */
+  phase(id: string, text: string): void;
   /** It is done; `note` says what came of it. */
   end(id: string, note?: string): void;
   /** It, which need not have begun, is not needed; `note` says why. */
@@ -41,6 +43,19 @@ export function createProgress(options: ProgressOptions): Progress {
   return mode === "rows" ? new RowsProgress(options) : new LinesProgress(options, mode === "quiet");
 }
 
+/** The progress of a command, on its stderr. `debug`: requests are shown between its lines, so it has no rows. */
+export function progressOf(
+  io: Pick<CliIo, "stderr" | "env" | "now">,
+  { quiet = false, debug = false }: { readonly quiet?: boolean; readonly debug?: boolean } = {},
+): Progress {
+  return createProgress({
+    stream: io.stderr,
+    colours: coloursFor(wantsColours(io.stderr.isTTY, io.env)),
+    now: io.now,
+    mode: quiet ? "quiet" : debug ? "lines" : undefined,
+  });
+}
+
 class LinesProgress implements Progress {
   readonly #options: ProgressOptions;
   readonly #quiet: boolean;
@@ -62,6 +77,9 @@ class LinesProgress implements Progress {
     const row = this.#labels.get(id);
     if (row !== undefined) row.bytes = bytes;
   }
+
+  // What is done in between is no event for a log.
+  phase(): void {}
 
   end(id: string, note?: string): void {
     const row = this.#labels.get(id);
@@ -113,6 +131,11 @@ class RowsProgress implements Progress {
   advance(id: string, bytes: number): void {
     const row = this.#rows.get(id);
     if (row !== undefined) this.#rows.set(id, { ...row, bytes });
+  }
+
+  phase(id: string, text: string): void {
+    const row = this.#rows.get(id);
+    if (row?.state === "running") this.#rows.set(id, { ...row, phase: printable(text) });
   }
 
   end(id: string, note?: string): void {

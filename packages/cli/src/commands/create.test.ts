@@ -1,13 +1,14 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { OCI_LAYER } from "@socikit/oci";
 import { createMemoryStore, handlerTransport, type Store, type Transport } from "@socikit/registry";
 import { openLayoutDirectory } from "@socikit/registry/node";
 import { createRegistryHandler } from "@socikit/registry/server";
 import { decodeSociIndex } from "@socikit/soci-index";
 import { beforeEach, expect, test } from "vitest";
 import { main } from "../main.ts";
-import { noise, pushImage, pushMultiPlatform, type TestImage } from "../testing/test-image.ts";
+import { noise, pushImage, pushMultiPlatform, tarOf, type TestImage } from "../testing/test-image.ts";
 import { testIo, type TestIo } from "../testing/test-io.ts";
 
 const IMAGE: TestImage = {
@@ -20,6 +21,7 @@ const IMAGE: TestImage = {
   ],
 };
 const DIGEST = /sha256:[0-9a-f]{64}/;
+const DIGEST_TEXT: unknown = expect.stringMatching(DIGEST);
 const UNKNOWN = { code: "ERR_REGISTRY_MANIFEST_UNKNOWN" };
 
 let store: Store;
@@ -248,7 +250,7 @@ test("create chooses the host's platform, the one asked for, or all", async () =
   const none = await create("-p", "windows/amd64");
   expect(none.code).toBe(3);
   expect(none.stderr.text()).toMatch(/windows\/amd64.*linux\/amd64, linux\/arm64\n.*--platform/);
-  expect((await create("-p", "linux/arm64", "--all-platforms")).code).toBe(2);
+  expect(await platforms("-p", "linux/arm64", "--all-platforms")).toEqual(["linux/amd64", "linux/arm64"]);
   const elsewhere = await run(["create", "registry.test/multi/image:1"], { architecture: "s390x" });
   expect(elsewhere.code).toBe(3);
 });
@@ -353,8 +355,46 @@ test("create into a layout that cannot be written leaves nothing half-written", 
   }
 });
 
-test("create with a span size of nothing names the option", async () => {
-  const io = testIo();
-  expect(await main(["create", "r.test/a:1", "--span-size", "0"], io)).toBe(2);
-  expect(io.stderr.text()).toMatch(/--span-size is 0/);
+test("create with a span size of nothing makes spans of blocks, and refuses a plain tar by name", async () => {
+  const made = await run(["create", "registry.test/a/image:1", "--min-layer-size=0", "--span-size=0", "-q"]);
+  expect([made.code, made.stderr.text()]).toEqual([0, ""]);
+  const repository = store.repository("plain/image");
+  const layer = { bytes: tarOf([{ name: "file", text: "text" }]), mediaType: OCI_LAYER };
+  await repository.tag("1", await pushImage(repository, { layers: [layer] }));
+  const refused = await run(["create", "registry.test/plain/image:1", "--min-layer-size=0", "--span-size=0"]);
+  expect([refused.code, refused.stderr.text()]).toEqual([2, expect.stringMatching(/span size .*\n.*--span-size 4MiB/)]);
+});
+
+test("create uses zTOCs that are there again, unless it is forced", async () => {
+  const args = ["create", "registry.test/a/image:1", "--min-layer-size=0"];
+  const first = await run(args);
+  expect(first.stdout.text()).not.toMatch(/already exists/);
+  const again = await run(args);
+  expect(again.stdout.text().match(/^layer .* -> ztoc .* \(already exists\)$/gm)).toHaveLength(2);
+  const forced = await run([...args, "-f"]);
+  expect(forced.stdout.text()).toBe(first.stdout.text());
+});
+
+test("create makes prefetch artifacts of files, directories and lists, and tells of what is not there", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "socikit-cli-"));
+  try {
+    const list = join(directory, "list.json");
+    await writeFile(list, JSON.stringify(["/etc/hostname", { path: "/nowhere", priority: 1 }]));
+    const args = ["create", "registry.test/a/image:1", "--min-layer-size=0", "--prefetch-file", "/etc/num*,"];
+    const made = await run([...args, "--prefetch-files-json", list]);
+    expect(made.code).toBe(0);
+    expect(made.stdout.text().match(/^Created prefetch artifact for layer sha256:.*: sha256:.*$/gm)).toHaveLength(2);
+    expect(made.stderr.text()).toMatch(/^prefetch file nowhere not found in any layer$/m);
+    const json = JSON.parse((await run([...args, "--json"])).stdout.text()) as { indexes: readonly unknown[] };
+    expect(json.indexes).toMatchObject([{ prefetch: [{ artifact: { digest: DIGEST_TEXT } }], missing: [] }]);
+    // The reference knows no patterns, and no priorities.
+    const compat = await run([...args, "--compat"]);
+    expect(compat.stderr.text()).toMatch(/^prefetch file etc\/num\* not found in any layer$/m);
+    const priorities = await run([...args, "--compat", "--prefetch-files-json", list]);
+    expect([priorities.code, priorities.stderr.text()]).toEqual([2, expect.stringMatching(/list\.json: .*entry 1/)]);
+    const nowhere = await run([...args, "--prefetch-files-json", join(directory, "none.json")]);
+    expect(nowhere.code).toBe(3);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });

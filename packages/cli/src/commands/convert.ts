@@ -1,0 +1,146 @@
+import { loadInflate } from "@socikit/inflate";
+import { formatPlatform } from "@socikit/oci";
+import { SociIndexError } from "@socikit/soci-index";
+import {
+  convertImage,
+  parseRequestedPlatform,
+  type ConvertedManifest,
+  type ConvertResult,
+} from "@socikit/soci-index/build";
+import type { CommandRun } from "../command-spec.ts";
+import { openConversion, type Conversion } from "../conversion.ts";
+import { CliError } from "../errors.ts";
+import { indexingOptions } from "../indexing-options.ts";
+import { showIndexing } from "../indexing-progress.ts";
+import { indexingJson, indexingLines, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
+import type { CliIo } from "../io.ts";
+import type { Invocation } from "../invocation.ts";
+import { openStandalone, type StandaloneFormat } from "../open-standalone.ts";
+import { progressOf, type Progress } from "../progress.ts";
+
+/** `socikit convert` */
+export const convert: CommandRun = async (invocation, io) => {
+  const format = standaloneFormat(invocation);
+  const options = await indexingOptions(invocation, io, {
+    parse: parseRequestedPlatform,
+    compat: format !== undefined,
+  });
+  const quiet = invocation.flag("quiet");
+  const json = invocation.flag("json");
+  const progress = progressOf(io, { quiet, debug: invocation.debug });
+  const skipped: string[] = [];
+  let conversion: Conversion | undefined;
+  try {
+    conversion = await openPlaces(invocation, io, format, quiet ? undefined : progress);
+    const { image, target, root, tag, mountFrom } = conversion;
+    const made = await convertImage({ image, target, inflate: await loadInflate() }, root, {
+      ...options,
+      tag,
+      mountFrom,
+      keepAttestations: invocation.flag("keep-attestations"),
+      nestedIndexes: invocation.flag("expand-nested") ? "expand" : "first",
+      onEvent: (event) => {
+        if (event.type === "layer-skipped") skipped.push(event.reason.message);
+        if (!quiet) showIndexing(event, progress);
+      },
+    }).catch(async (error: unknown) => {
+      const isOutcome = error instanceof SociIndexError && error.code === "ERR_SOCI_NOTHING_TO_INDEX";
+      progress.close();
+      if (isOutcome && !quiet && !json) await io.stdout.write(textOf(skipped));
+      throw error;
+    });
+    await conversion.commit(made.image);
+    if (!quiet) for (const line of warningLines(made.platforms)) progress.note(line);
+    progress.close();
+    await io.stdout.write(
+      json
+        ? `${JSON.stringify(resultJson(made, conversion.text), undefined, 2)}\n`
+        : textOf(quiet ? [made.image.digest] : resultLines(made, skipped)),
+    );
+  } finally {
+    progress.close();
+    await conversion?.close();
+  }
+  return undefined;
+};
+
+/** How to write what `--standalone` makes; `undefined` without it. */
+function standaloneFormat(invocation: Invocation): StandaloneFormat | undefined {
+  const format = invocation.text("format");
+  if (format !== undefined && format !== "oci-archive" && format !== "oci-dir")
+    throw new CliError(
+      "ERR_CLI_OPTION_VALUE",
+      `Cannot run convert: unsupported output format ${JSON.stringify(format)}: must be "oci-archive" or "oci-dir"`,
+    );
+  if (invocation.flag("standalone")) return format ?? "oci-archive";
+  if (format !== undefined)
+    throw new CliError("ERR_CLI_OPTION_VALUE", "Cannot run convert: --format is for --standalone", {
+      hint: "say it in DST: oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
+    });
+  return undefined;
+}
+
+async function openPlaces(
+  invocation: Invocation,
+  io: CliIo,
+  format: StandaloneFormat | undefined,
+  progress: Progress | undefined,
+): Promise<Conversion> {
+  const source = invocation.argument("SRC");
+  const destination = invocation.argument("DST");
+  if (format === undefined)
+    return openConversion(source, destination, io, {
+      plainHttp: invocation.flag("plain-http"),
+      debug: invocation.debug,
+      note: progress && ((line) => progress.note(line)),
+    });
+  const { missing, ...conversion } = await openStandalone(source, destination, format, io);
+  for (const { digest } of missing)
+    progress?.note(`${digest} is listed in ${source} and not in it: the converted image is without it`);
+  return conversion;
+}
+
+/** The reference's lines, layers in the image's order, then what took the place of what. */
+function resultLines(
+  { platforms, manifests, source, image }: ConvertResult,
+  skipped: readonly string[],
+): readonly string[] {
+  const lines = platforms.flatMap(indexingLines);
+  return [
+    ...skipped.filter((line) => !lines.includes(line)),
+    ...lines,
+    ...manifests.map(manifestLine),
+    `image ${source.digest} -> ${image.digest}`,
+  ];
+}
+
+function manifestLine({ from, to, platform, index }: ConvertedManifest): string {
+  const facts = [
+    ...(platform === undefined ? [] : [formatPlatform(platform)]),
+    ...(index === undefined ? [] : [`SOCI index ${index.digest}`]),
+    ...(from.digest === to.digest ? ["as it was"] : []),
+  ];
+  return `manifest ${from.digest} -> ${to.digest}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
+}
+
+/** The shape that `convert --json` documents. */
+function resultJson({ source, image, manifests, platforms, decisions }: ConvertResult, location: string): unknown {
+  return {
+    source: plainDescriptor(source),
+    image: plainDescriptor(image),
+    location,
+    manifests: manifests.map(({ platform, from, to, index }) => ({
+      ...(platform === undefined ? {} : { platform: formatPlatform(platform) }),
+      from: plainDescriptor(from),
+      to: plainDescriptor(to),
+      ...(index === undefined ? {} : { index: plainDescriptor(index) }),
+    })),
+    platforms: platforms.map(({ platform, manifest, index, ...made }) => ({
+      platform: formatPlatform(platform),
+      manifest: plainDescriptor(manifest),
+      index: plainDescriptor(index),
+      ...indexingJson(made),
+    })),
+    decisions,
+  };
+}

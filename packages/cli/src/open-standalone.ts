@@ -1,0 +1,58 @@
+import type { Descriptor } from "@socikit/oci";
+import type { LayoutArchive, LayoutDirectory } from "@socikit/registry/node";
+import { standaloneRoot } from "@socikit/soci-index/build";
+import type { Conversion } from "./conversion.ts";
+import { CliError } from "./errors.ts";
+import type { CliIo } from "./io.ts";
+
+/** What `--format` knows. */
+export type StandaloneFormat = "oci-archive" | "oci-dir";
+
+/** A conversion between layouts on this machine. */
+export interface StandaloneConversion extends Conversion {
+  /** What the source lists and does not have: the converted image is without it. */
+  readonly missing: readonly Descriptor[];
+}
+
+/**
+ * Opens what the reference's `convert --standalone` takes (spec section 11): a layout directory or a tar file, whatever it
+ * holds as one image, and a file or directory that is replaced in the end, with the converted image alone and unnamed.
+ */
+export async function openStandalone(
+  source: string,
+  destination: string,
+  format: StandaloneFormat,
+  io: CliIo,
+): Promise<StandaloneConversion> {
+  const { openLayoutArchive, openLayoutDirectory, stageLayoutArchive, stageLayoutDirectory } =
+    await import("@socikit/registry/node");
+  const kind = await io.files.kind(source);
+  if (kind === undefined)
+    throw new CliError("ERR_CLI_NO_FILE", `Cannot access input ${JSON.stringify(source)}: it is not there`, {
+      hint: "with --standalone SRC is the path of a layout directory or of a tar file",
+    });
+  const archive = kind === "directory" ? undefined : await openLayoutArchive(source, { signal: io.signal });
+  const image: LayoutArchive | LayoutDirectory = archive ?? (await openLayoutDirectory(source));
+  try {
+    const root = await standaloneRoot(image, await image.documents(), { signal: io.signal });
+    const target =
+      format === "oci-dir"
+        ? await stageLayoutDirectory(destination, image)
+        : await stageLayoutArchive(destination, { base: image });
+    return {
+      image,
+      target,
+      root,
+      text: destination,
+      missing: root.missing,
+      commit: ({ mediaType, digest, size }) => target.finish([{ mediaType, digest, size }], { signal: io.signal }),
+      async close() {
+        await target.discard();
+        await archive?.close();
+      },
+    };
+  } catch (error) {
+    await archive?.close();
+    throw error;
+  }
+}
