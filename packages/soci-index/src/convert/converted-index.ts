@@ -2,7 +2,6 @@ import {
   algorithmOf,
   digestOf,
   encodeIndex,
-  OCI_CONFIG,
   OCI_INDEX,
   OCI_MANIFEST,
   type Descriptor,
@@ -11,12 +10,13 @@ import {
   type ImageIndex,
   type Platform,
 } from "@socikit/oci";
-import { SOCI_INDEX_DIGEST, SOCI_MANIFEST_DIGEST } from "../annotations.ts";
+import { SOCI_MANIFEST_DIGEST } from "../annotations.ts";
 import { SOCI_INDEX_V2 } from "../media-types.ts";
 import { nameOfChild, type ConvertDecision } from "./convert-decision.ts";
 import { encodeGoDocument } from "./go-document.ts";
 import type { IndexEntry } from "./place-indexes.ts";
 import { ATTESTED_DIGEST, type ChildPlan, type KeptChild, type RewrittenChild } from "./plan-children.ts";
+import { rewriteManifest } from "./rewrite-manifest.ts";
 
 /** A SOCI index that was made, for a platform that was asked for. */
 export interface AttachedIndex {
@@ -156,32 +156,19 @@ function plain({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }
 
-/** An image manifest as the reference writes it: of OCI's types, with what it says of itself alone. */
+/** The child of the converted index that a manifest written anew is. */
 function rewrite(
   { child, manifest, withoutLayers, platform }: RewrittenChild,
   index: Digest | undefined,
 ): { readonly to: Descriptor; readonly bytes: Uint8Array } {
-  const annotations = {
-    ...manifest.annotations,
-    ...(index === undefined ? {} : { [SOCI_INDEX_DIGEST]: index }),
-  };
-  const hasAnnotations = Object.keys(annotations).length > 0;
-  const bytes = encodeGoDocument({
-    manifest: {
-      ...manifest,
-      mediaType: OCI_MANIFEST,
-      config: { ...manifest.config, mediaType: OCI_CONFIG },
-      ...(hasAnnotations ? { annotations } : {}),
-    },
-    withoutLayers,
-  });
+  const { bytes, annotations } = rewriteManifest(manifest, withoutLayers, index);
   const { urls, data, artifactType } = child;
   const to: Descriptor = {
     mediaType: OCI_MANIFEST,
     digest: digestOf(bytes),
     size: bytes.length,
     ...(urls === undefined ? {} : { urls }),
-    ...(hasAnnotations ? { annotations } : {}),
+    ...(annotations === undefined ? {} : { annotations }),
     // As it was, although it is that of the old manifest: so the reference has it. Readers look whether it fits.
     ...(data === undefined ? {} : { data }),
     ...(platform === undefined ? {} : { platform }),

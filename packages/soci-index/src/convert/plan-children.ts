@@ -1,4 +1,5 @@
 import {
+  digestOf,
   DOCKER_CONFIG,
   isImageChild,
   isIndexType,
@@ -14,6 +15,7 @@ import { SOCI_INDEX_V2 } from "../media-types.ts";
 import type { ChosenChild } from "./choose-child.ts";
 import { nameOfChild, type ConvertDecision, type ConvertDecisionCode } from "./convert-decision.ts";
 import { tooDeep } from "./image-platforms.ts";
+import { rewriteManifest } from "./rewrite-manifest.ts";
 import type { SourceContent } from "./source-content.ts";
 
 /** On an attestation's descriptor: the manifest it is of. https://docs.docker.com/build/metadata/attestations/attestation-storage/ */
@@ -145,7 +147,7 @@ class ChildPlanner {
         { ...child, platform: said },
         "has no platform in the index: it gets its config's",
       );
-    if (chosen === undefined) this.#decideOnArtifact(child, manifest);
+    if (chosen === undefined) this.#decideOnArtifact(child, from, manifest, withoutLayers);
     this.#decideOnAnnotations(child, manifest);
     return { child, from, manifest, withoutLayers, platform: child.platform ?? said };
   }
@@ -176,14 +178,16 @@ class ChildPlanner {
     return "manifest" in document && !isImageConfig(document.manifest);
   }
 
-  #decideOnArtifact(child: Descriptor, manifest: ImageManifest): void {
+  #decideOnArtifact(child: Descriptor, from: Descriptor, manifest: ImageManifest, withoutLayers: boolean): void {
+    // What was converted before is in the reference's form already.
+    const isUnchanged = digestOf(rewriteManifest(manifest, withoutLayers, undefined).bytes) === from.digest;
     if (isAttestation(child))
       this.#decide(
         "attestation-rewritten",
         child,
         "is an attestation: it is written anew, and what says of which image it is is lost",
       );
-    else if (!isImageChild(child) || !isImageConfig(manifest))
+    else if (!isUnchanged && (!isImageChild(child) || !isImageConfig(manifest)))
       this.#decide(
         "artifact-rewritten",
         child,

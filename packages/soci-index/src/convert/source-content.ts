@@ -43,7 +43,9 @@ export class SourceContent {
   /** What a tag or digest names. */
   async top(tagOrDigest: string): Promise<SourceDocument> {
     const { descriptor, bytes } = await this.#content.fetchManifest(tagOrDigest, this.#options);
-    return this.add(descriptor, bytes);
+    // What the port says besides is about its own listing, and would end up in the converted image.
+    const { mediaType, digest, size } = descriptor;
+    return this.add({ mediaType, digest, size }, bytes);
   }
 
   /** Takes a manifest that need not be in the source. */
