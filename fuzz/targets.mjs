@@ -5,6 +5,7 @@
  * The packages come as an argument: built ones from fuzz/run.mjs, sources from the test that replays cases.
  */
 import { deflateRawSync, gunzipSync, gzipSync, inflateRawSync, constants } from "node:zlib";
+import { stateTargets } from "./state-targets.mjs";
 
 /** Two answers that should be one. */
 export class Unexpected extends Error {}
@@ -87,6 +88,7 @@ export async function createTargets(api, layers) {
       words: ["\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0", "\x78\x9c\x03\0\0\0\0\x01", "\x01\0\0\xff\xff"],
       run: (bytes) => members(api, bytes),
     },
+    ...(await stateTargets(api, { check, equal })),
     resume: { seeds: [...long, ...gzips], words: ["\0\0\0\xff\xff"], run: (bytes) => resume(api, bytes) },
     zinfo: { seeds: zinfos, words: [], run: (bytes) => zinfo(api, bytes) },
     "tar-zinfo": { seeds: tarZinfos, words: [], run: (bytes) => tarZinfo(api, bytes) },

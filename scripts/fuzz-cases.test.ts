@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { digestOf } from "@socikit/oci";
 import { loadInflate } from "@socikit/inflate";
 import * as ztoc from "@socikit/ztoc";
-import { buildZtoc } from "@socikit/ztoc/build";
+import { buildZtoc, ResumableBuild } from "@socikit/ztoc/build";
 import { expect, test } from "vitest";
 import { createTargets } from "../fuzz/targets.mjs";
 import { parsePax } from "../packages/ztoc/src/pax.ts";
@@ -13,7 +13,10 @@ import { TarParser } from "../packages/ztoc/src/tar-parser.ts";
 
 const directory = fileURLToPath(new URL("../testdata/fuzz-cases/", import.meta.url));
 const inflate = await loadInflate();
-const targets = await createTargets({ ...ztoc, buildZtoc, digestOf, inflate, TarParser, parseTarHeader, parsePax }, []);
+const targets = await createTargets(
+  { ...ztoc, buildZtoc, ResumableBuild, digestOf, inflate, TarParser, parseTarHeader, parsePax },
+  [],
+);
 const names = readdirSync(directory);
 
 test("there are cases for each target", () => {

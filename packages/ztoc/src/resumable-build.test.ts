@@ -104,6 +104,7 @@ const archives: readonly (readonly [string, Uint8Array])[] = [
       ]),
       tarEntry({ name: "GNUSparseFile.0/s" }, concat(sparseMap, latin1("abc"))),
       tarEntry({ name: "link", typeflag: "1", size: 9 }),
+      tarEntry({ name: "large", typeflag: "1", size: 5000 }),
       tarEntry({ name: "z" }, "z"),
       tarEnd(),
       new Uint8Array(700),

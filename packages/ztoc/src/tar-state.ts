@@ -62,6 +62,7 @@ export function restorePending(state: StateReader, records: PaxRecords): Pending
     devminor: state.int64(),
     records,
   };
+  state.check(entry.typeflag.length === 1, "a type is none");
   const { nanoseconds } = entry.modTime;
   state.check(Number.isInteger(nanoseconds) && Math.abs(nanoseconds) < 1e9, "a time is none");
   return entry;
