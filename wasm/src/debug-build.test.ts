@@ -112,6 +112,29 @@ describe.skipIf(bytes === undefined)("the debug build finds no access outside of
     }
   });
 
+  test("over scans that are saved and go on in another instance", () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const random = createRandom(seed);
+      const { deflated, output } = randomDeflate(random, 1 + random.below(8));
+      const gzip = concat(gzipMember(deflated, output, { name: "n" }), gzipMember(deflated, output));
+      for (const inflate of [whole, cramped]) {
+        const parts: Uint8Array[] = [];
+        const sink = { output: (part: Uint8Array) => void parts.push(part.slice()) };
+        let scan = inflate.scanGzip(sink);
+        for (let at = 0; at < gzip.length;) {
+          const length = 1 + random.below(300);
+          scan.push(gzip.subarray(at, at + length));
+          at += length;
+          const next = inflate.scanGzip(sink, { from: scan.save() });
+          scan.close();
+          scan = next;
+        }
+        scan.finish();
+        expectBytes(concat(...parts), concat(output, output));
+      }
+    }
+  });
+
   const layers = read(new URL("perl-bgzip.tar.gz", LAYERS)) === undefined ? [] : readdirSync(LAYERS);
   test.for(layers.filter((name) => name.endsWith(".gz")))("over the layer %s", async (name) => {
     const gzip = read(new URL(name, LAYERS))!;
