@@ -22,6 +22,17 @@ install_debian() {
   DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
 }
 
+# install_npm FOLDER PACKAGE...: packages of npm in a folder of their own, $home/FOLDER. npm runs no install scripts, and those here need none.
+install_npm() {
+  local folder=$home/$1
+  shift
+  if [ -f "$folder/.installed" ] && [ "$(cat "$folder/.installed")" = "$*" ]; then return; fi
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  npm install --no-audit --no-fund --ignore-scripts --prefix "$folder" "$@"
+  echo "$*" >"$folder/.installed"
+}
+
 # count LABEL PASSED FAILED: the label has no blanks.
 count() { echo "$1 $2 $3" >>"$SOCIKIT_CI_COUNTS"; }
 

@@ -14,6 +14,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync, existsSync } from 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Random } from "../differential/random.mjs";
+import { fuzzCore } from "./core/fuzz-core.mjs";
 import { mutate } from "./mutate.mjs";
 import { createTargets } from "./targets.mjs";
 
@@ -45,14 +46,28 @@ if (names.length === 0 || names.some((name) => targets[name] === undefined)) {
   process.exit(2);
 }
 let findings = 0;
-for (const name of names) findings += await fuzz(name, targets[name]);
+for (const name of names) findings += name === "core" ? fuzzNative(name) : await fuzz(name, targets[name]);
 console.log(`seed ${seed}: ${names.length - findings} passed, ${findings} failed`);
 if (findings > 0) process.exitCode = 1;
+
+function casesOf(name) {
+  return fileURLToPath(new URL(`../testdata/fuzz-cases/${name}/`, import.meta.url));
+}
+
+/** The core, by libFuzzer (core/README.md). What cannot be built has failed. */
+function fuzzNative(name) {
+  try {
+    return fuzzCore(casesOf(name), { seconds: Number(values.seconds), seed, keep: values.keep });
+  } catch (error) {
+    console.log(error.message);
+    return 1;
+  }
+}
 
 /** Fuzzes one target. Returns 1 if there was a finding. */
 async function fuzz(name, { seeds, words, run }) {
   const random = new Random(seed);
-  const directory = fileURLToPath(new URL(`../testdata/fuzz-cases/${name}/`, import.meta.url));
+  const directory = casesOf(name);
   const corpus = [...seeds];
   if (existsSync(directory))
     for (const file of readdirSync(directory)) corpus.push(new Uint8Array(readFileSync(directory + file)));

