@@ -65,7 +65,7 @@ function source(random: Random): Uint8Array {
 
 test("scanGzip() accepts damaged DEFLATE data exactly if zlib does, with the same bytes", () => {
   let accepted = 0;
-  for (let seed = 0; seed < 600; seed++) {
+  for (let seed = 0; seed < 300; seed++) {
     const random = createRandom(50_000 + seed);
     const deflated = damage(random, source(random));
     const theirs = zlibOutcome(() => inflateRawSync(deflated, { info: true }));
@@ -81,8 +81,8 @@ test("scanGzip() accepts damaged DEFLATE data exactly if zlib does, with the sam
     }
   }
   // Both outcomes must be common for this to say anything.
-  expect(accepted).toBeGreaterThan(60);
-  expect(accepted).toBeLessThan(540);
+  expect(accepted).toBeGreaterThan(30);
+  expect(accepted).toBeLessThan(270);
 });
 
 test("scanGzip() of streams cut in front of bits of a code without codes: they are cut, as for zlib, not wrong", () => {
@@ -114,13 +114,13 @@ test("scanGzip() of streams cut in front of bits of a code without codes: they a
       });
     }
   }
-  expect(cuts).toBeGreaterThan(100);
+  expect(cuts).toBeGreaterThan(40);
 });
 
 test("scanGzip() accepts a damaged header exactly if zlib does", () => {
   const random = createRandom(3);
   let accepted = 0;
-  for (let round = 0; round < 1000; round++) {
+  for (let round = 0; round < 400; round++) {
     const isZlib = random.chance(20);
     const fields = {
       ...(random.chance(50) ? { extra: random.bytes(random.below(6)) } : {}),
@@ -144,7 +144,7 @@ test("scanGzip() accepts a damaged header exactly if zlib does", () => {
       expectBytes(ours.output, text);
     }
   }
-  expect(accepted).toBeGreaterThan(100);
+  expect(accepted).toBeGreaterThan(40);
 });
 
 test("scanGzip() agrees with zlib on every trailer that is off by a bit", () => {

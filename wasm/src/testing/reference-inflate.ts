@@ -103,8 +103,7 @@ export function referenceScan(bytes: Uint8Array): ReferenceScan {
     if (next !== 2 ** 15) {
       const used = lengths.filter((length) => length > 0);
       const isOne = used.length === 1 && used[0] === 1 && sparse !== "never";
-      if (!isOne && !(used.length === 0 && sparse === "one or none"))
-        fail(used.length === 0 ? "empty code" : "incomplete code");
+      if (!isOne && !(used.length === 0 && sparse === "one or none")) fail("incomplete code");
     }
     return symbols;
   }
