@@ -25,6 +25,7 @@ export const PACKAGES = {
     entries: {
       ".": ["@socikit/oci"],
       "./build": ["@socikit/oci", "@socikit/ztoc", "@socikit/inflate"],
+      "./lifecycle": ["@socikit/oci"],
       // Its layouts come through a port: registry and soci-index do not know each other.
       "./node": ["@socikit/oci", "@socikit/ztoc", "@socikit/inflate"],
     },

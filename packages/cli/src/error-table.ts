@@ -229,6 +229,12 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
     exit: usage,
     hint: "it is a JSON array of paths, or of objects with a path and a priority",
   },
+  ERR_SOCI_REPOSITORY_TOO_LARGE: { exit: failed },
+  ERR_SOCI_DELETE_UNSUPPORTED: {
+    exit: notAllowed,
+    hint: "this registry takes no deletions this way: allow them in its settings, or delete in its console",
+  },
+  ERR_SOCI_DELETE_DENIED: { exit: notAllowed, hint: "docker login {host} as someone who may delete, then {line}" },
 
   // finch-config
   ERR_FINCH_CONFIG_SYNTAX: { exit: failed, hint: "correct the file at that place: Finch cannot read it either" },

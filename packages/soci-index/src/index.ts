@@ -53,7 +53,13 @@ export {
   type Whiteout,
 } from "./tree/entry-path.ts";
 export { MAX_MERGED_ENTRIES, mergeTables, type MergeTablesOptions } from "./tree/merge-tables.ts";
-export { MAX_TREE_ENTRIES, MergedTree, type RefusedEntry } from "./tree/merged-tree.ts";
+export {
+  MAX_TREE_ENTRIES,
+  MergedTree,
+  type EntryName,
+  type EntryNames,
+  type RefusedEntry,
+} from "./tree/merged-tree.ts";
 export {
   decodePrefetch,
   encodePrefetch,

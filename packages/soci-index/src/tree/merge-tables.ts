@@ -1,6 +1,5 @@
-import type { TableOfContents } from "@socikit/ztoc";
 import { SociIndexError } from "../errors.ts";
-import { MergedTree, type RefusedEntry } from "./merged-tree.ts";
+import { MergedTree, type EntryNames, type RefusedEntry } from "./merged-tree.ts";
 
 /**
  * Entries of an image's layers together, unless told otherwise. A layer counts as often as the manifest names it, and each time is
@@ -26,7 +25,7 @@ export interface MergeTablesOptions {
  * @throws {SociIndexError} `ERR_SOCI_TOO_MANY_ENTRIES`; where the layers have too many together, before anything is done.
  */
 export async function mergeTables(
-  tables: readonly TableOfContents[],
+  tables: readonly EntryNames[],
   options: MergeTablesOptions = {},
 ): Promise<MergedTree> {
   const { signal, onRefused, maxMergedEntries = MAX_MERGED_ENTRIES } = options;

@@ -1,5 +1,4 @@
 import type { ByteString } from "@socikit/oci";
-import type { TableOfContents, TocEntry } from "@socikit/ztoc";
 import { entryPath, WHITEOUT_PREFIX, whiteoutOf } from "./entry-path.ts";
 import { SociIndexError } from "../errors.ts";
 
@@ -19,7 +18,20 @@ const IMPLIED = -1;
 const MAX_KEPT_ENTRIES = 131_072;
 
 /** What decides where an entry goes. */
-type Placed = Pick<TocEntry, "name" | "type" | "linkname">;
+export interface EntryName {
+  /** Path in the layer, as written. */
+  readonly name: ByteString;
+  /** `dir`, `hardlink`, or any other of a zTOC's types. */
+  readonly type: string;
+  /** Target of a hard link. */
+  readonly linkname: ByteString;
+}
+
+/** The entries of a layer, in its order: a zTOC's table of contents is one, and so is an array. */
+export interface EntryNames extends Iterable<EntryName> {
+  readonly length: number;
+  at(entry: number): EntryName | undefined;
+}
 
 /** An entry that the tree does not take, and why. */
 export interface RefusedEntry {
@@ -99,7 +111,7 @@ export class MergedTree {
    * @returns The entries that were not taken.
    * @throws {SociIndexError} `ERR_SOCI_TOO_MANY_ENTRIES`.
    */
-  add(layer: number, toc: TableOfContents): RefusedEntry[] {
+  add(layer: number, toc: EntryNames): RefusedEntry[] {
     const refused: RefusedEntry[] = [];
     const steps = this.addInSteps(layer, toc, (entry) => refused.push(entry));
     while (!steps.next().done);
@@ -114,12 +126,12 @@ export class MergedTree {
    */
   *addInSteps(
     layer: number,
-    toc: TableOfContents,
+    toc: EntryNames,
     onRefused: (refused: RefusedEntry) => void,
   ): Generator<void, void, undefined> {
     // Whiteouts come first, so every entry is looked at twice. Making its object twice takes a third of the time, keeping two million
     // takes 300 MB.
-    const kept: Placed[] | undefined = toc.length <= MAX_KEPT_ENTRIES ? [] : undefined;
+    const kept: EntryName[] | undefined = toc.length <= MAX_KEPT_ENTRIES ? [] : undefined;
     const whiteouts: number[] = [];
     let entry = 0;
     for (const { name, type, linkname } of toc) {
@@ -128,10 +140,10 @@ export class MergedTree {
       if (this.#applyWhiteout(name)) whiteouts.push(entry);
       entry++;
     }
-    // The directory that a whiteout stands in is there, as it is when the layer is unpacked.
+    // The directory that a whiteout stands in is there, as it is when the layer is unpacked. The numbers are of this table.
     for (const whiteout of whiteouts) {
       if (this.#stepIsOver()) yield;
-      const parents = entryPath(toc.at(whiteout).name)!.slice(0, -1);
+      const parents = entryPath(toc.at(whiteout)!.name)!.slice(0, -1);
       if (!parents.some(isReserved)) this.#ensureDirectory(parents);
     }
     entry = 0;
@@ -206,7 +218,7 @@ export class MergedTree {
     return true;
   }
 
-  #place(layer: number, entry: number, meta: Placed): string | undefined {
+  #place(layer: number, entry: number, meta: EntryName): string | undefined {
     const path = entryPath(meta.name);
     if (path === undefined) return "no file can have its name";
     if (path.some(isReserved)) return "it is below a whiteout";
