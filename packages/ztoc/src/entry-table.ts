@@ -1,5 +1,5 @@
 import type { ByteString } from "@socikit/oci";
-import type { FlatbufferBuilder } from "./flatbuffer-builder.ts";
+import type { FlatbufferBuilder, SlotKind, TableShape } from "./flatbuffer-builder.ts";
 import type { Int64 } from "./tar-number.ts";
 import type { TocEntry } from "./ztoc.ts";
 
@@ -63,6 +63,86 @@ export function writeEntryTable(builder: FlatbufferBuilder, targets: EntryTarget
   return builder.endTable();
 }
 
+/** What the slots of an entry's table are, in their order. */
+const SLOTS: readonly SlotKind[] = [
+  "offset",
+  "offset",
+  "int64",
+  "int64",
+  "offset",
+  "int64",
+  "int32",
+  "int32",
+  "offset",
+  "offset",
+  "offset",
+  "int64",
+  "int64",
+  "offset",
+];
+
+/** An entry's table by its slots: where strings and records were written, and the numbers. Used again for each entry. */
+export function entrySlots(): Float64Array {
+  return new Float64Array(SLOTS.length);
+}
+
+/**
+ * Writes the tables of many entries, as {@linkcode writeEntryTable} does. Few differ in which of their numbers are 0, and so in
+ * where their fields lie: that is found out once.
+ */
+export class EntryTableWriter {
+  /** What it writes into. */
+  readonly builder: FlatbufferBuilder;
+  readonly #shapes: Map<number, TableShape> = new Map();
+
+  constructor(builder: FlatbufferBuilder) {
+    this.builder = builder;
+  }
+
+  /** Writes a table of what {@linkcode entrySlots} has. Returns where it is. */
+  write(slots: Float64Array): number {
+    const { builder } = this;
+    // The place that it begins at decides where 64-bit numbers can lie.
+    let key = builder.alignment;
+    for (let slot = 0; slot < SLOTS.length; slot++) if (slots[slot] === 0) key |= 8 << slot;
+    const shape = this.#shapes.get(key);
+    if (shape !== undefined) return builder.tableOf(shape, SLOTS, slots);
+    const table = writeSlots(builder, slots);
+    this.#shapes.set(key, builder.lastShape(table));
+    return table;
+  }
+}
+
+/** Writes one table of what {@linkcode entrySlots} has, but for the numbers that are given besides. Returns where it is. */
+export function writeSlots(
+  builder: FlatbufferBuilder,
+  slots: Float64Array,
+  others: Partial<EntryNumbers> = {},
+): number {
+  return writeEntryTable(
+    builder,
+    {
+      name: slots[0]!,
+      type: slots[1]!,
+      linkname: slots[4]!,
+      uname: slots[8]!,
+      gname: slots[9]!,
+      modTime: slots[10]!,
+      paxRecords: slots[13]!,
+    },
+    {
+      uncompressedOffset: slots[2]!,
+      uncompressedSize: slots[3]!,
+      mode: slots[5]!,
+      uid: slots[6]!,
+      gid: slots[7]!,
+      devmajor: slots[11]!,
+      devminor: slots[12]!,
+      ...others,
+    },
+  );
+}
+
 /** Writes the table of a PAX record whose strings are written. */
 export function writePaxRecord(builder: FlatbufferBuilder, key: number, value: number): number {
   builder.startTable(2);
@@ -79,12 +159,12 @@ export function sortedRecords(records: TocEntry["paxRecords"]): readonly (readon
 /**
  * Most bytes that an entry takes.
  *
- * @param textLength Length of all its strings, those of its records included.
+ * @param stringsSize Bytes of all its strings, those of its records included.
  */
-export function entrySizeBound(textLength: number, paxRecords: number): number {
-  // A string: length, NUL, padding. A record: two of them, its table, its place in the vector. An entry: six strings, the
-  // vector's length, the table's twelve fields with padding, its place in the vector of entries.
-  return textLength + 8 * 6 + (8 * 2 + 12 + 4) * paxRecords + 4 + 112 + 4;
+export function entrySizeBound(stringsSize: number, paxRecords: number): number {
+  // A record: its table, its place in the vector. An entry: the vector's length, the table's fields with padding, its place in
+  // the vector of entries.
+  return stringsSize + (12 + 4) * paxRecords + 4 + 112 + 4;
 }
 
 /** Text that is ASCII by its nature is its own ByteString. */

@@ -6,10 +6,25 @@ interface WrittenVtable {
   readonly at: number;
 }
 
-/** Bytes that can be copied out in order. */
-export interface ByteReader {
-  /** Copies the next `length` bytes to `target`, from `at` on. */
-  copyTo(target: Uint8Array, at: number, length: number): void;
+/**
+ * Fields of a table, and where they are: what tables have in common that have the same slots and begin at the same place of
+ * eight bytes.
+ */
+export interface TableShape {
+  /** Bytes of the table. */
+  readonly size: number;
+  /** Where its vtable is. */
+  readonly vtable: number;
+  /** Where in the table each slot's field is, in bytes from its beginning; 0 for those that it does not have. */
+  readonly fields: Int32Array;
+}
+
+/** What a field of a table is. */
+export type SlotKind = "offset" | "int32" | "int64";
+
+/** Bytes that a string takes: its length, its bytes, NUL, up to a multiple of four. */
+export function stringSize(length: number): number {
+  return (length + 8) & ~3;
 }
 
 /** Slots of the largest table of the schemas. */
@@ -49,13 +64,14 @@ export class FlatbufferBuilder {
     return this.#placeUint32(text.length);
   }
 
-  /** A string of the next `length` bytes of a reader. */
-  stringFrom(reader: ByteReader, length: number): number {
-    this.#prepare(4, length + 1);
-    this.#bytes[this.#bytes.length - ++this.#used] = 0;
+  /** Strings as {@linkcode string} writes them one after the other, in the order in which they lie here. Returns where the first lies. */
+  strings(source: Uint8Array, at: number, length: number): number {
+    this.#prepare(4, length);
     this.#used += length;
-    reader.copyTo(this.#bytes, this.#bytes.length - this.#used, length);
-    return this.#placeUint32(length);
+    const to = this.#bytes.length - this.#used;
+    // There are hundreds of thousands, and they are short: a view of each would cost more.
+    for (let i = 0; i < length; i++) this.#bytes[to + i] = source[at + i]!;
+    return this.#used;
   }
 
   /** A vector of `length` bytes, which `fill` writes into the view that it gets. */
@@ -139,6 +155,35 @@ export class FlatbufferBuilder {
       this.#vtables.push({ fields: fields.slice(0, slots), at: vtable });
     }
     this.#view.setInt32(this.#bytes.length - table, vtable - table, true);
+    return table;
+  }
+
+  /** The place of eight bytes that a table would begin at: 0 to 7. */
+  get alignment(): number {
+    return this.#used % 8;
+  }
+
+  /** The shape of the table that was ended last, for tables that begin at the same place of eight bytes. */
+  lastShape(table: number): TableShape {
+    const vtable = table + this.#view.getInt32(this.#bytes.length - table, true);
+    return { size: table - this.#tableStart, vtable, fields: this.#fields.slice() };
+  }
+
+  /** Writes a table of the shape of one before. `values` has for each slot its number, or the position it leads to. */
+  tableOf({ size, vtable, fields }: TableShape, kinds: readonly SlotKind[], values: Float64Array): number {
+    this.#grow(size);
+    this.#used += size;
+    const table = this.#used;
+    const view = this.#view;
+    const at = this.#bytes.length - table;
+    view.setInt32(at, vtable - table, true);
+    for (let slot = 0; slot < kinds.length; slot++) {
+      const field = fields[slot]!;
+      if (field === 0) continue;
+      const value = values[slot]!;
+      view.setUint32(at + field, kinds[slot] === "offset" ? table - field - value : value, true);
+      if (kinds[slot] === "int64") view.setInt32(at + field + 4, Math.floor(value / 0x1_0000_0000), true);
+    }
     return table;
   }
 
