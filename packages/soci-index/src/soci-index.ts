@@ -100,9 +100,21 @@ export function artifactTypeOf(index: Pick<SociIndex, "version">): string {
   return index.version === "v1" ? SOCI_INDEX_V1 : SOCI_INDEX_V2;
 }
 
-/** Encodes with Go's member order and escaping, so that digests are the reference's (spec section 8.1). */
+/** Most descriptors of an index that is read, those of prefetch artifacts included: what is read of a manifest's lists. */
+const MAX_BLOBS = 10_000;
+
+/**
+ * Encodes with Go's member order and escaping, so that digests are the reference's (spec section 8.1).
+ *
+ * @throws {SociIndexError} `ERR_SOCI_INDEX_TOO_LARGE` for what no registry has to take and {@linkcode decodeSociIndex} does not: more
+ * than 4 MiB, or 10,000 zTOCs and prefetch artifacts.
+ */
 export function encodeSociIndex(index: SociIndex): Uint8Array {
-  return encodeManifest({
+  const tooLarge = (what: string): SociIndexError =>
+    new SociIndexError("ERR_SOCI_INDEX_TOO_LARGE", `Cannot encode SOCI index: ${what}`);
+  if (index.blobs.length > MAX_BLOBS)
+    throw tooLarge(`it names ${index.blobs.length} zTOCs and prefetch artifacts, more than ${MAX_BLOBS}`);
+  const bytes = encodeManifest({
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
     config: { mediaType: artifactTypeOf(index), digest: CONFIG_DIGEST, size: sociIndexConfig().length },
@@ -110,6 +122,8 @@ export function encodeSociIndex(index: SociIndex): Uint8Array {
     ...(index.subject === undefined ? {} : { subject: index.subject }),
     ...(index.annotations === undefined ? {} : { annotations: index.annotations }),
   });
+  if (bytes.length > MAX_MANIFEST_SIZE) throw tooLarge(`its ${bytes.length} bytes are more than ${MAX_MANIFEST_SIZE}`);
+  return bytes;
 }
 
 /** A layer and the zTOC built for it. */
