@@ -61,3 +61,11 @@ export { parseRequestedPlatform } from "./convert/requested-platform.ts";
 export { standaloneRoot, type LayoutFiles, type StandaloneRoot } from "./convert/standalone-root.ts";
 export type { NestedIndexes } from "./convert/working-index.ts";
 export type { ZtocShelf } from "./create/known-ztocs.ts";
+export {
+  unconvertImage,
+  type UnconvertOptions,
+  type UnconvertPorts,
+  type UnconvertResult,
+} from "./convert/unconvert-image.ts";
+export type { OriginalPlace } from "./convert/original-witness.ts";
+export { ORIGINALS_TYPE } from "./convert/originals-record.ts";

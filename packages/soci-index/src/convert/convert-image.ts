@@ -27,6 +27,7 @@ import { choosePlatforms, type ChosenPlatform } from "./choose-platforms.ts";
 import { nameOfChild, type ConvertDecision } from "./convert-decision.ts";
 import type { ConvertEvent } from "./convert-event.ts";
 import { convertedIndex, type AttachedIndex, type ConvertedIndex, type ConvertedManifest } from "./converted-index.ts";
+import { pushOriginals } from "./originals-record.ts";
 import { placeIndexes } from "./place-indexes.ts";
 import { planChildren } from "./plan-children.ts";
 import { SourceContent, type SourceDocument } from "./source-content.ts";
@@ -88,6 +89,13 @@ export interface ConvertOptions extends IndexingOptions {
    * @default {"first"}
    */
   readonly nestedIndexes?: NestedIndexes | undefined;
+  /**
+   * Leaves a record of the manifests as they were, which refers to the converted image and does not change it: with it
+   * `unconvertImage` can give back any image.
+   *
+   * @default {false}
+   */
+  readonly keepOriginals?: boolean | undefined;
   /** Another repository of the target's registry that holds the image: blobs are mounted from there where the target can. */
   readonly mountFrom?: string | undefined;
   /** Names the converted image; written last. */
@@ -122,6 +130,8 @@ export interface ConvertResult {
   readonly platforms: readonly ConvertedPlatform[];
   /** What was decided about parts of the image that are not plain images of one platform. */
   readonly decisions: readonly ConvertDecision[];
+  /** The record of the manifests as they were, where one was asked for. */
+  readonly originals?: Descriptor;
 }
 
 /**
@@ -207,6 +217,10 @@ export async function convertImage(
     tell({ v: 1, type: "index-pushed", index, manifest, platform });
   for (const { from, to } of converted.manifests) tell({ v: 1, type: "manifest-converted", from, to });
   tell({ v: 1, type: "manifest-copied", descriptor: converted.descriptor });
+  const originals =
+    options.keepOriginals === true && converted.descriptor.digest !== top.descriptor.digest
+      ? await pushOriginals(target, converted.descriptor, source, top, read)
+      : undefined;
   if (tag !== undefined) {
     await target.tag(tag, converted.descriptor, read);
     tell({ v: 1, type: "tagged", tag, descriptor: converted.descriptor });
@@ -218,6 +232,7 @@ export async function convertImage(
     manifests: converted.manifests,
     platforms,
     decisions,
+    ...(originals === undefined ? {} : { originals }),
   };
 }
 

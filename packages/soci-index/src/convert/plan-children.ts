@@ -21,7 +21,7 @@ import type { SourceContent } from "./source-content.ts";
 /** On an attestation's descriptor: the manifest it is of. https://docs.docker.com/build/metadata/attestations/attestation-storage/ */
 export const ATTESTED_DIGEST = "vnd.docker.reference.digest";
 /** On an attestation's descriptor: `attestation-manifest`. */
-const REFERENCE_TYPE = "vnd.docker.reference.type";
+export const REFERENCE_TYPE = "vnd.docker.reference.type";
 /** Names of an image in a layout, which it does not keep. */
 const NAMES: ReadonlySet<string> = new Set(["org.opencontainers.image.ref.name", "io.containerd.image.name"]);
 
