@@ -105,7 +105,12 @@ typedef struct {
   uint64_t span_size;
 } Scan;
 
-static State saved;
+static State saved, saved_again;
+
+static bool is_same_state(const State *a, const State *b) {
+  return a->position == b->position && a->unread_length == b->unread_length && memcmp(a->fields, b->fields, a->fields_length) == 0 &&
+         memcmp(a->unread, b->unread, a->unread_length) == 0 && memcmp(a->window, b->window, a->window_length) == 0;
+}
 
 typedef struct { uint64_t at; } Place;
 static Place places[512];
@@ -152,6 +157,9 @@ static void scan(const Scan *how, const uint8_t *bytes, size_t length, bool acce
           host_save(&saved, total);
           host_reset();
           REQUIRE(host_restore(&saved, how->sizes, accepts_zlib, how->reports_members), "%s: a saved state is refused", how->way);
+          // What the first instance was used for before is not in it.
+          host_save(&saved_again, total);
+          REQUIRE(is_same_state(&saved, &saved_again), "%s: another state is saved again", how->way);
           moved = total;
           delivered = 0;
         }
