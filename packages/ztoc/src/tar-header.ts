@@ -39,63 +39,90 @@ export function isZeroBlock(block: Uint8Array): boolean {
   return true;
 }
 
-/** Parses a header block with the rules of Go's archive/tar (spec section 6.3). `undefined` for what it refuses. */
-export function parseTarHeader(block: Uint8Array): TarHeader | undefined {
+/**
+ * Parses a header block with the rules of Go's archive/tar (spec section 6.3). `undefined` for what it refuses.
+ *
+ * @param before A header whose texts are used again where they are the same: most entries of an archive have the same owner.
+ */
+export function parseTarHeader(block: Uint8Array, before?: TarHeader): TarHeader | undefined {
   if (!hasValidChecksum(block)) return undefined;
   const format = formatOf(block);
-  let valid = true;
-  const numeric = (at: number, length: number): Int64 => {
-    const value = parseNumeric(block, at, length);
-    if (value === undefined) valid = false;
-    return value ?? 0;
-  };
   const isV7 = format === "v7";
+  const mode = parseNumeric(block, 100, 8);
+  const uid = parseNumeric(block, 108, 8);
+  const gid = parseNumeric(block, 116, 8);
+  const size = parseNumeric(block, 124, 12);
+  const mtime = parseNumeric(block, 136, 12);
+  const devmajor = isV7 ? 0 : parseNumeric(block, 329, 8);
+  const devminor = isV7 ? 0 : parseNumeric(block, 337, 8);
+  const areStarTimes =
+    format !== "star" || (parseNumeric(block, 476, 12) !== undefined && parseNumeric(block, 488, 12) !== undefined);
+  if (
+    mode === undefined ||
+    uid === undefined ||
+    gid === undefined ||
+    size === undefined ||
+    mtime === undefined ||
+    devmajor === undefined ||
+    devminor === undefined ||
+    !areStarTimes
+  )
+    return undefined;
   const name = textField(block, 0, 100);
   const prefix = prefixOf(block, format);
-  const header: TarHeader = {
+  return {
     format,
     name: prefix === "" ? name : (`${prefix}/${name}` as ByteString),
-    mode: numeric(100, 8),
-    uid: numeric(108, 8),
-    gid: numeric(116, 8),
-    size: numeric(124, 12),
-    mtime: numeric(136, 12),
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
     typeflag: String.fromCharCode(block[156]!),
     linkname: textField(block, 157, 100),
-    uname: isV7 ? EMPTY : textField(block, 265, 32),
-    gname: isV7 ? EMPTY : textField(block, 297, 32),
-    devmajor: isV7 ? 0 : numeric(329, 8),
-    devminor: isV7 ? 0 : numeric(337, 8),
+    uname: isV7 ? EMPTY : textField(block, 265, 32, before?.uname),
+    gname: isV7 ? EMPTY : textField(block, 297, 32, before?.gname),
+    devmajor,
+    devminor,
   };
-  if (format === "star") {
-    numeric(476, 12);
-    numeric(488, 12);
-  }
-  return valid ? header : undefined;
 }
 
-/** The bytes up to the first NUL. */
-function textField(block: Uint8Array, at: number, length: number): ByteString {
-  let end = at;
+/** The bytes up to the first NUL: `before`, where that is the same. */
+function textField(block: Uint8Array, at: number, length: number, before: ByteString = EMPTY): ByteString {
+  if (block[at] === 0) return EMPTY;
+  if (before !== "" && matches(block, at, before) && (before.length === length || block[at + before.length] === 0))
+    return before;
+  let end = at + 1;
   while (end < at + length && block[end] !== 0) end++;
-  return end === at ? EMPTY : byteStringOf(block.subarray(at, end));
+  return byteStringOf(block.subarray(at, end));
 }
+
+/** Where a block is summed, four bytes at a time. */
+const SUMMED: Uint8Array = new Uint8Array(BLOCK_SIZE);
+const WORDS: Uint32Array = new Uint32Array(SUMMED.buffer);
 
 /** The sum of all bytes, those of the checksum itself taken as blanks; old writers summed signed bytes. */
 function hasValidChecksum(block: Uint8Array): boolean {
   const claimed = parseOctal(block, 148, 8);
-  let sum = 8 * 0x20;
-  for (let i = 0; i < 148; i++) sum += block[i]!;
-  for (let i = 156; i < BLOCK_SIZE; i++) sum += block[i]!;
+  SUMMED.set(block);
+  SUMMED.fill(0x20, 148, 156);
+  // Two sums side by side, each of 256 bytes: they fit into 16 bits.
+  let sums = 0;
+  for (let i = 0; i < WORDS.length; i++) {
+    const word = WORDS[i]!;
+    sums += (word & 0xff00ff) + ((word >>> 8) & 0xff00ff);
+  }
+  const sum = (sums & 0xffff) + (sums >>> 16);
   if (claimed === sum) return true;
-  for (let i = 0; i < 148; i++) if (block[i]! >= 0x80) sum -= 256;
-  for (let i = 156; i < BLOCK_SIZE; i++) if (block[i]! >= 0x80) sum -= 256;
-  return claimed === sum;
+  let signed = sum;
+  for (let i = 0; i < BLOCK_SIZE; i++) if (SUMMED[i]! >= 0x80) signed -= 256;
+  return claimed === signed;
 }
 
 function formatOf(block: Uint8Array): TarFormat {
-  if (matches(block, 257, "ustar\0")) return matches(block, 508, "tar\0") ? "star" : "ustar";
-  return matches(block, 257, "ustar  \0") ? "gnu" : "v7";
+  if (!matches(block, 257, "ustar")) return "v7";
+  if (block[262] === 0) return matches(block, 508, "tar\0") ? "star" : "ustar";
+  return matches(block, 262, "  \0") ? "gnu" : "v7";
 }
 
 function matches(block: Uint8Array, at: number, text: string): boolean {

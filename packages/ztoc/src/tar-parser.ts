@@ -94,6 +94,8 @@ export class TarParser {
   #headerOffset = 0;
   /** Of the header read last. */
   #typeflag = "";
+  /** It, where this parser has read one. */
+  #before: TarHeader | undefined;
   /** Payload and padding of the header read last, as far as they are not yet consumed. */
   #payload = 0;
   #padding = 0;
@@ -274,8 +276,9 @@ export class TarParser {
 
   #afterHeader(): void {
     if (isZeroBlock(this.#block)) return this.#begin("end", BLOCK_SIZE);
-    const header = parseTarHeader(this.#block);
+    const header = parseTarHeader(this.#block, this.#before);
     if (header === undefined) return this.#invalid("its checksum or a number is wrong");
+    this.#before = header;
     this.#typeflag = header.typeflag;
     if (!this.#setPayload(header.typeflag, header.size)) return;
     switch (header.typeflag) {

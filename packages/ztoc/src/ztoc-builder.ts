@@ -8,7 +8,7 @@ import { EntryLog } from "./entry-log.ts";
 import { ZtocError } from "./errors.ts";
 import type { LayerConsumer } from "./layer-scan.ts";
 import { MemberCheck } from "./member-check.ts";
-import { formatModTime } from "./mod-time.ts";
+import { formatModTime, type TarTime } from "./mod-time.ts";
 import type { SaveableDigesters } from "./saveable-digester.ts";
 import { SpanHasher } from "./span-hasher.ts";
 import type { StateReader } from "./state-reader.ts";
@@ -93,8 +93,11 @@ export class ZtocBuilder implements LayerConsumer {
   /** Entries alone make the zTOC too large. No more are kept, but the layer is read on: its own errors come first. */
   #hasTooMany = false;
   #hasEnded = false;
+  /** The time of the entry before, and how it is written. */
+  #timeBefore: TarTime = { seconds: 0, nanoseconds: 0 };
+  #modTimeBefore: string = formatModTime(this.#timeBefore);
   /** Where the reference, reading the zTOC back, takes the next entry's header to begin; past an entry, it gives up. */
-  #readBackOffset = 0n;
+  #readBackOffset: Int64 = 0;
   #readBackFailed = false;
 
   static {
@@ -270,7 +273,7 @@ export class ZtocBuilder implements LayerConsumer {
     this.#needsXattrs = state.flag();
     this.#meetsBadMember = state.flag();
     this.#hasTooMany = state.flag();
-    this.#readBackOffset = BigInt(state.int64());
+    this.#readBackOffset = state.int64();
     this.#readBackFailed = state.flag();
     this.#tar.restore(state);
     this.#spans.restore(state);
@@ -301,7 +304,7 @@ export class ZtocBuilder implements LayerConsumer {
   #addEntry(entry: TarEntry): void {
     this.#hasTooMany ||= this.#entries.size > this.#maxZtocBytes;
     if (this.#hasTooMany) return;
-    const modTime = formatModTime(entry.modTime);
+    const modTime = this.#formatModTime(entry.modTime);
     const isWide = this.#entries.push({
       name: entry.name,
       type: entry.type,
@@ -322,6 +325,16 @@ export class ZtocBuilder implements LayerConsumer {
     this.#warnOfEntry(entry, modTime, isWide);
   }
 
+  /** Entries that follow one another often have the same time. */
+  #formatModTime(time: TarTime): string {
+    const { seconds, nanoseconds } = this.#timeBefore;
+    if (time.seconds !== seconds || time.nanoseconds !== nanoseconds) {
+      this.#timeBefore = time;
+      this.#modTimeBefore = formatModTime(time);
+    }
+    return this.#modTimeBefore;
+  }
+
   #warnOfEntry(entry: TarEntry, modTime: string, isWide: boolean): void {
     if (entry.isSparse)
       this.#warn("WARN_ZTOC_SPARSE_FILE", "is a sparse file, whose content a zTOC cannot give", entry);
@@ -330,7 +343,7 @@ export class ZtocBuilder implements LayerConsumer {
       this.#warn("WARN_ZTOC_SIZE_WITHOUT_CONTENT", `is a ${entry.type} with a size of ${entry.size}`, entry);
     if (modTime === "") this.#warn("WARN_ZTOC_NO_MOD_TIME", "has a time outside the years 0 to 9999", entry);
     if (isWide) this.#warn("WARN_ZTOC_NUMBER_OUT_OF_RANGE", "has a number beyond 2^53", entry);
-    if (!this.#readBackFailed && this.#readBackOffset > BigInt(entry.payloadOffset)) {
+    if (!this.#readBackFailed && this.#readBackOffset > entry.payloadOffset) {
       this.#readBackFailed = true;
       this.#warn(
         "WARN_ZTOC_INVALID_TOC_ENTRY",
@@ -338,9 +351,7 @@ export class ZtocBuilder implements LayerConsumer {
         entry,
       );
     }
-    // The reference's arithmetic, which wraps (spec section 6.8).
-    const end = BigInt.asIntN(64, BigInt(entry.payloadOffset) + BigInt(entry.size));
-    this.#readBackOffset = end <= 0n ? end : BigInt.asIntN(64, ((end + 511n) / 512n) * 512n);
+    this.#readBackOffset = nextBlock(entry.payloadOffset, entry.size);
   }
 
   #warn(code: BuildWarningCode, message: string, entry?: TarEntry): void {
@@ -374,6 +385,14 @@ function restoreWarning(state: StateReader): BuildWarning {
   const message = state.text();
   if (!state.flag()) return { code, message };
   return { code, message, entry: { index: state.integer(), name: state.byteString() } };
+}
+
+/** Where the block behind a payload begins, by the reference's arithmetic, which wraps (spec section 6.8). */
+function nextBlock(payloadOffset: number, size: Int64): Int64 {
+  const end = payloadOffset + Number(size);
+  if (typeof size === "number" && end >= 0 && end <= Number.MAX_SAFE_INTEGER - 511) return Math.ceil(end / 512) * 512;
+  const wrapped = BigInt.asIntN(64, BigInt(payloadOffset) + BigInt(size));
+  return wrapped <= 0n ? wrapped : BigInt.asIntN(64, ((wrapped + 511n) / 512n) * 512n);
 }
 
 function wrapUint32(value: Int64): number {
