@@ -26,7 +26,7 @@ function section(command, usageOf) {
   return [
     `## socikit ${command.name.join(" ")}`,
     "",
-    `\`${usageOf(command)}\`: ${command.summary}.`,
+    `\`${usageOf(command)}\`: ${command.summary}.${(command.aliases ?? []).map((alias) => ` Also \`${[...command.name.slice(0, -1), alias].join(" ")}\`.`).join("")}`,
     ...command.description.flatMap((paragraph) => ["", paragraph]),
     ...(command.arguments.length === 0
       ? []

@@ -31,8 +31,8 @@ export interface ArgumentSpec {
   readonly name: string;
   /** What it is, in one line. */
   readonly summary: string;
-  /** `one`: must be given. `optional`: may be left out. `some`: one or more; the last argument only. */
-  readonly count: "one" | "optional" | "some";
+  /** `one`: must be given. `optional`: may be left out. `some`: one or more, `any`: none or more; the last argument only. */
+  readonly count: "one" | "optional" | "some" | "any";
 }
 
 /** An example for help texts. */
@@ -50,6 +50,8 @@ export type CommandRun = (invocation: Invocation, io: CliIo) => Promise<ExitCode
 export interface CommandSpec {
   /** The words that name it: `["ztoc", "build"]`. */
   readonly name: readonly string[];
+  /** What its last word may be in place of its own: `ls` for `list`. */
+  readonly aliases?: readonly string[];
   /** What it does, in one line. */
   readonly summary: string;
   /** More about it, one paragraph an element. */
@@ -68,6 +70,12 @@ export interface CommandSpec {
   readonly load: () => Promise<CommandRun>;
 }
 
+/** Whether a word is the command's word at its place, or may be in place of the last one. */
+export function isWordOf({ name, aliases = [] }: CommandSpec, word: string | undefined, place: number): boolean {
+  if (word === undefined) return false;
+  return name[place] === word || (place === name.length - 1 && aliases.includes(word));
+}
+
 /** The name as typed: `ztoc build`. */
 export function commandTitle(command: CommandSpec): string {
   return command.name.join(" ");
@@ -76,7 +84,7 @@ export function commandTitle(command: CommandSpec): string {
 /** How the arguments are written in a usage line: `SRC [DST]`. */
 export function usageOf(command: CommandSpec): string {
   const shown = command.arguments.map(({ name, count }) =>
-    count === "one" ? name : count === "optional" ? `[${name}]` : `${name}...`,
+    count === "one" ? name : count === "some" ? `${name}...` : `[${name}${count === "any" ? "..." : ""}]`,
   );
   return ["socikit", ...command.name, ...shown, "[options]"].join(" ");
 }

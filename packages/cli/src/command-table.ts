@@ -1,5 +1,7 @@
 import type { CommandSpec, OptionSpec } from "./command-spec.ts";
 import { INDEXING_JSON, INDEXING_OPTION_SPECS } from "./indexing-option-specs.ts";
+import { ROOT_OPTION } from "./local-store.ts";
+import { STORE_COMMANDS } from "./store-command-specs.ts";
 
 const JSON_OPTION: OptionSpec = { name: "json", kind: "flag", summary: "print one JSON document on stdout" };
 const PLAIN_HTTP: OptionSpec = {
@@ -32,8 +34,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: ["create"],
     summary: "index an image, so that it can be read and started without being downloaded",
     description: [
-      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk, unless SRC or DST is a layout or archive on it.",
+      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk, unless SRC or DST is a layout or archive on it, or with --local.",
       "Without DST the index is written beside SRC. With DST the image is copied there first, the index written beside the copy, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
+      "With --local the index goes to the local store instead, for push to send. zTOCs that the store has of a layer and span size, of whatever image, are used again, unless --force is given.",
       "Prints one line a layer, then the digest of each index.",
     ],
     arguments: [
@@ -46,6 +49,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     options: [
       ...INDEXING_OPTION_SPECS,
+      { name: "local", kind: "flag", summary: "write the index to the local store alone; push sends it" },
+      ROOT_OPTION,
       PLAIN_HTTP,
       {
         name: "quiet",
@@ -270,18 +275,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/ztoc-build.ts")).ztocBuild,
   },
-  {
-    name: ["ztoc", "info"],
-    summary: "print what a zTOC holds, as JSON",
-    description: [
-      "The members are those of the reference's `soci ztoc info`: version, build_tool, size, span_size, num_spans, num_files, num_multi_span_files, files[] (filename, offset, size, type, start_span, end_span).",
-    ],
-    arguments: [{ name: "FILE", count: "one", summary: "a zTOC file, or - for standard input" }],
-    options: [],
-    examples: [{ line: "socikit ztoc info app.ztoc", summary: "spans and files" }],
-    exits: [0, 1, 2, 3, 4, 5, 130],
-    load: async () => (await import("./commands/ztoc-info.ts")).ztocInfo,
-  },
+  ...STORE_COMMANDS,
   {
     name: ["finch", "enable-soci"],
     summary: "make SOCI the default snapshotter of Finch",

@@ -1,8 +1,8 @@
 /** The candidate that `given` is most likely a slip of, or `undefined` where none is near. */
 export function didYouMean(given: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  // A third of the letters may differ: "creat" → "create", but not "push" → "ls".
-  let least = Math.max(1, Math.floor(given.length / 3)) + 1;
+  // A third of the letters may differ: "creat" → "create", but not "push" → "ls", and of a single letter none.
+  let least = Math.min(Math.max(1, Math.floor(given.length / 3)), given.length - 1) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(given.toLowerCase(), candidate.toLowerCase(), least);
     if (distance < least) {

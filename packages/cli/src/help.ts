@@ -54,7 +54,7 @@ function commandHelp(command: CommandSpec, { columns, colours }: HelpOptions): s
     `  ${colours.cyan(line)}`,
   ]);
   const lines = [
-    ...wrap(`${usageOf(command)}: ${command.summary}`, columns, 2),
+    ...wrap(`${usageOf(command)}: ${command.summary}${aliasNote(command)}`, columns, 2),
     ...command.description.flatMap((paragraph) => ["", ...wrap(paragraph, columns, 0)]),
     ...section(
       "Arguments",
@@ -71,6 +71,11 @@ function commandHelp(command: CommandSpec, { columns, colours }: HelpOptions): s
     ...exitCodes({ columns, colours }, command.exits),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** What else the command may be called. */
+function aliasNote({ name, aliases = [] }: CommandSpec): string {
+  return aliases.map((alias) => ` (also ${[...name.slice(0, -1), alias].join(" ")})`).join("");
 }
 
 /** All of them, or those of a command. */

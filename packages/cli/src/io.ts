@@ -1,3 +1,4 @@
+import type { FileWriter } from "@socikit/oci/node";
 import type { CredentialProvider, Transport } from "@socikit/registry";
 
 /** One output stream of a command. */
@@ -21,8 +22,11 @@ export interface CliFiles {
   stream(path: string): AsyncIterable<Uint8Array>;
   /** A whole regular file of at most `limit` bytes. Fails with `EFBIG` above, with `ENOTREG` for a pipe or a device. */
   read(path: string, limit: number): Promise<Uint8Array>;
-  /** Writes a file beside `path` and renames it: the old file is there, or the new one, whole. Follows a symbolic link, keeps the mode. A device or a pipe is written to. */
-  replace(path: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Writes a file beside `path` and renames it: the old file is there, or the new one, whole. Follows a symbolic link, keeps the
+   * mode. A device or a pipe is written to. `content` may be who writes the bytes.
+   */
+  replace(path: string, content: Uint8Array | FileWriter): Promise<void>;
   /** Whether a path is a file, a directory, something else, or not there. */
   kind(path: string): Promise<"file" | "directory" | "other" | undefined>;
 }

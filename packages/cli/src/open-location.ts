@@ -8,7 +8,7 @@ import {
   type Reference,
   type ReferrerLister,
 } from "@socikit/oci";
-import { openRepository, type RegistryEvent, type Transport } from "@socikit/registry";
+import { openRepository, type CredentialProvider, type RegistryEvent, type Transport } from "@socikit/registry";
 import type { LayoutArchive, LayoutDirectory } from "@socikit/registry/node";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
@@ -62,6 +62,8 @@ export interface OpenerOptions {
   readonly plainHttp: boolean;
   /** Show requests on stderr. */
   readonly debug: boolean;
+  /** Who logs in to one registry, in place of what docker's configuration says. */
+  readonly user?: { readonly registry: string; readonly username: string; readonly password: string } | undefined;
   /** Hears of what takes long, a line at a time: requests that are sent again. Nobody does unless given. */
   readonly note?: ((line: string) => void) | undefined;
 }
@@ -79,7 +81,7 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
     transport ??= io.openTransport();
     const repository = openRepository(reference, {
       transport: await transport,
-      credentials: await io.credentials(),
+      credentials: await credentialsOf(io, options),
       ...(options.plainHttp ? { plainHttp: true } : {}),
       onEvent(event) {
         if (options.debug) void io.stderr.write(`${printable(eventLine(event))}\n`);
@@ -140,6 +142,13 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       await (await transport?.catch(() => undefined))?.close?.();
     },
   };
+}
+
+async function credentialsOf(io: CliIo, { user }: OpenerOptions): Promise<CredentialProvider> {
+  const configured = await io.credentials();
+  if (user === undefined) return configured;
+  const { registry, username, password } = user;
+  return async (host, repository) => (host === registry ? { username, password } : configured(host, repository));
 }
 
 /** An event of the client, for `--debug`. URLs come without query and credentials. */

@@ -44,7 +44,12 @@ test.for<readonly [line: string, check: (line: string) => unknown, want: unknown
   ["create x -f --force=0", (line) => invocationOf(line).flag("force"), false, "a flag that is taken back"],
   ["create x --prefetch-file=", (line) => invocationOf(line).texts("prefetch-file"), [], "nothing to prefetch"],
   ["cat x.io/a:1 -- -index", (line) => invocationOf(line).argumentList("PATH"), ["-index"], "no option behind --"],
-  ["ztoc info build", (line) => invocationOf(line).argument("FILE"), "build", "a file named as a command"],
+  ["ztoc info build", (line) => invocationOf(line).argument("ZTOC"), "build", "a file named as a command"],
+  ["index ls -q", (line) => invocationOf(line).command.name, ["index", "list"], "another name"],
+  ["-q index ls --ref ls", (line) => invocationOf(line).text("ref"), "ls", "and a value of that name"],
+  ["help ztoc ls", (line) => parse(line).kind, "help", "help on another name"],
+  ["index rm", (line) => invocationOf(line).argumentList("DIGEST"), [], "any number of arguments: none"],
+  ["index rm a b", (line) => invocationOf(line).argumentList("DIGEST"), ["a", "b"], "and two"],
   ["", (line) => parse(line).kind, "help", "nothing at all"],
   ["--version", (line) => parse(line).kind, "version", "the version"],
   ["create --help", (line) => parse(line).kind, "help", "help needs no arguments"],
@@ -56,7 +61,8 @@ test.for<readonly [line: string, check: (line: string) => unknown, want: unknown
 
 test.for<readonly [line: string, code: string, message: RegExp, hint: RegExp]>([
   ["craete x", "ERR_CLI_UNKNOWN_COMMAND", /"craete"/, /socikit create$/],
-  ["push x", "ERR_CLI_UNKNOWN_COMMAND", /"push"/, /socikit --help/],
+  ["mount x", "ERR_CLI_UNKNOWN_COMMAND", /"mount"/, /socikit --help/],
+  ["index lst", "ERR_CLI_UNKNOWN_COMMAND", /"index lst"/, /socikit index list$/],
   ["ztoc bild x", "ERR_CLI_UNKNOWN_COMMAND", /"ztoc bild"/, /socikit ztoc build$/],
   ["create x --span-sze 1", "ERR_CLI_UNKNOWN_OPTION", /--span-sze/, /--span-size$/],
   ["create x -z", "ERR_CLI_UNKNOWN_OPTION", /-z/, /create --help/],

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { commandTitle, usageOf, type CommandSpec, type OptionSpec } from "./command-spec.ts";
+import { commandTitle, isWordOf, usageOf, type CommandSpec, type OptionSpec } from "./command-spec.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { CliError } from "./errors.ts";
 import { Invocation } from "./invocation.ts";
@@ -37,7 +37,7 @@ export function parseCommandLine(args: readonly string[], commands: readonly Com
   if (first === "help") return helpOn(args.filter((arg) => !arg.startsWith("-")).slice(1), commands);
   const words = args.filter((arg) => !arg.startsWith("-"));
   const group = commands.filter((command) => command.name[0] === first);
-  const command = group.find((candidate) => candidate.name.every((word, i) => words[i] === word));
+  const command = group.find((candidate) => candidate.name.every((_, i) => isWordOf(candidate, words[i], i)));
   if (command === undefined) {
     if (group.length === 0 || words.length > 1) throw unknownCommand(words, commands);
     // `socikit ztoc`: a group without the command.
@@ -47,7 +47,7 @@ export function parseCommandLine(args: readonly string[], commands: readonly Com
 }
 
 function helpOn(words: readonly string[], commands: readonly CommandSpec[]): CommandLine {
-  const about = commands.filter((command) => words.every((word, i) => command.name[i] === word));
+  const about = commands.filter((command) => words.every((word, i) => isWordOf(command, word, i)));
   if (about.length === 0) throw unknownCommand(words, commands);
   return { kind: "help", commands: about, asked: true };
 }
@@ -65,7 +65,7 @@ function unknownCommand(words: readonly string[], commands: readonly CommandSpec
 /** The arguments less the words of the command's name, wherever options stand between them. */
 function withoutName(args: readonly string[], command: CommandSpec): readonly string[] {
   let word = 0;
-  return args.filter((arg) => !(word < command.name.length && arg === command.name[word] && ++word > 0));
+  return args.filter((arg) => !(word < command.name.length && isWordOf(command, arg, word) && ++word > 0));
 }
 
 function parseOptions(args: readonly string[], command: CommandSpec, commands: readonly CommandSpec[]): CommandLine {
@@ -176,8 +176,8 @@ function assignArguments(
   const assigned = new Map<string, readonly string[]>();
   let next = 0;
   for (const { name, count, summary } of command.arguments) {
-    const taken = count === "some" ? values.slice(next) : values.slice(next, next + 1);
-    if (taken.length === 0 && count !== "optional")
+    const taken = count === "some" || count === "any" ? values.slice(next) : values.slice(next, next + 1);
+    if (taken.length === 0 && (count === "one" || count === "some"))
       throw new CliError("ERR_CLI_MISSING_ARGUMENT", `Cannot run ${title}: ${name} is missing (${summary})`, {
         hint: usageOf(command),
       });

@@ -1,16 +1,19 @@
 import { loadInflate } from "@socikit/inflate";
 import { copyImage, formatPlatform, type Descriptor } from "@socikit/oci";
 import { SociIndexError } from "@socikit/soci-index";
-import { createIndex, type CreateResult } from "@socikit/soci-index/build";
+import { createIndex, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
+import type { CreateLocalOptions, CreateLocalPorts, LocalStore } from "@socikit/soci-index/node";
 import { createBuildPool } from "@socikit/ztoc/build";
 import type { CommandRun } from "../command-spec.ts";
 import { mountableFrom, parseDestination, tagFor } from "../destination.ts";
+import { CliError } from "../errors.ts";
 import { indexingOptions } from "../indexing-options.ts";
 import { showIndexing } from "../indexing-progress.ts";
 import { indexingJson, indexingLines, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
 import type { CliIo } from "../io.ts";
 import { isSameStore, parseLocation, type Location } from "../location.ts";
-import { locationOpener, type OpenImage, type OpenStore } from "../open-location.ts";
+import { createStore, storedName } from "../local-store.ts";
+import { locationOpener, type LocationOpener, type OpenImage, type OpenStore } from "../open-location.ts";
 import { progressOf, type Progress } from "../progress.ts";
 
 /** `socikit create` */
@@ -18,6 +21,14 @@ export const create: CommandRun = async (invocation, io) => {
   const source = parseLocation(invocation.argument("SRC"));
   const given = invocation.optionalArgument("DST");
   const destination = given === undefined ? undefined : parseDestination(given);
+  if (destination !== undefined && invocation.flag("local"))
+    throw new CliError(
+      "ERR_CLI_OPTION_VALUE",
+      "Cannot run create: --local takes the place of DST, and both are given",
+      {
+        hint: `socikit create ${invocation.argument("SRC")} --local`,
+      },
+    );
   const options = await indexingOptions(invocation, io);
   const quiet = invocation.flag("quiet");
   const json = invocation.flag("json");
@@ -32,30 +43,34 @@ export const create: CommandRun = async (invocation, io) => {
   const pool = io.processors > 1 ? createBuildPool({ threads: Math.min(4, io.processors) }) : undefined;
   try {
     const from = await opener.open(source);
-    const to =
-      destination === undefined
-        ? await opener.openStore(source)
-        : await opener.openStore(destination, {
-            create: !isSameStore(source, destination),
-            from: { location: source, store: from.store },
-          });
-    const copied = destination === undefined ? undefined : await copyTo(from, source, to, destination, progress, io);
-    const ports = { image: from.store, target: to.store, inflate: await loadInflate(), pool };
-    const made = await createIndex(ports, copied?.digest ?? from.target, {
+    const local = invocation.flag("local") ? await createStore(invocation, io) : undefined;
+    const to = local === undefined ? await openTarget(opener, source, destination, from) : undefined;
+    const copied =
+      destination === undefined || to === undefined
+        ? undefined
+        : await copyTo(from, source, to, destination, progress, io);
+    const ports = { image: from.store, inflate: await loadInflate(), pool };
+    const indexing: CreateOptions = {
       ...options,
       onEvent: (event) => {
         if (event.type === "layer-skipped") skipped.push(event.reason.message);
         if (!quiet) showIndexing(event, progress);
       },
-    }).catch((error: unknown) => {
+    };
+    const making =
+      to === undefined
+        ? // One of the two is where the index goes.
+          createLocal(local!, ports, from.target, { ...indexing, name: storedName(source) })
+        : createIndex({ ...ports, target: to.store }, copied?.digest ?? from.target, indexing);
+    const made = await making.catch((error: unknown) => {
       // An outcome rather than a failure: a copy is whole without an index, and why there is none is a result too.
       if (error instanceof SociIndexError && error.code === "ERR_SOCI_NOTHING_TO_INDEX") return error;
       throw error;
     });
     const tag = destination === undefined ? undefined : tagFor(destination, source);
     // Last: whoever pulls the tag finds image and index whole.
-    if (copied !== undefined && tag !== undefined) await to.store.tag(tag, copied, { signal: io.signal });
-    if (destination !== undefined || !(made instanceof SociIndexError)) await to.commit();
+    if (copied !== undefined && tag !== undefined) await to?.store.tag(tag, copied, { signal: io.signal });
+    if (destination !== undefined || !(made instanceof SociIndexError)) await to?.commit();
     if (made instanceof SociIndexError) {
       progress.close();
       if (!quiet && !json) await io.stdout.write(textOf(skipped));
@@ -66,7 +81,7 @@ export const create: CommandRun = async (invocation, io) => {
     progress.close();
     await io.stdout.write(
       json
-        ? `${JSON.stringify(resultJson(made, to.text), undefined, 2)}\n`
+        ? `${JSON.stringify(resultJson(made, to?.text ?? local!.directory), undefined, 2)}\n`
         : textOf(resultLines(made, quiet ? undefined : skipped)),
     );
   } finally {
@@ -76,6 +91,30 @@ export const create: CommandRun = async (invocation, io) => {
   }
   return undefined;
 };
+
+/** Where the index goes: beside the image, or beside its copy. */
+function openTarget(
+  opener: LocationOpener,
+  source: Location,
+  destination: Location | undefined,
+  from: OpenImage,
+): Promise<OpenStore> {
+  if (destination === undefined) return opener.openStore(source);
+  return opener.openStore(destination, {
+    create: !isSameStore(source, destination),
+    from: { location: source, store: from.store },
+  });
+}
+
+async function createLocal(
+  store: LocalStore,
+  ports: CreateLocalPorts,
+  target: string,
+  options: CreateLocalOptions,
+): Promise<CreateResult> {
+  const { createLocalIndex } = await import("@socikit/soci-index/node");
+  return createLocalIndex(store, ports, target, options);
+}
 
 /** Copies the image, untagged yet. Resolves to what names it on both sides. */
 async function copyTo(

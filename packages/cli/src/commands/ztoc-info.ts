@@ -1,42 +1,24 @@
-import { isDigest, toDisplay } from "@socikit/oci";
-import { decodeTarZinfo, decodeZinfo, decodeZtoc, MAX_ZTOC_SIZE, type Ztoc } from "@socikit/ztoc";
+import { toDisplay } from "@socikit/oci";
+import { decodeTarZinfo, decodeZinfo, type Ztoc } from "@socikit/ztoc";
 import type { CommandRun } from "../command-spec.ts";
-import { CliError } from "../errors.ts";
 import { locatedError } from "../located-error.ts";
+import { readZtoc } from "../ztoc-source.ts";
 
 /** `socikit ztoc info` */
 export const ztocInfo: CommandRun = async (invocation, io) => {
-  const file = invocation.argument("FILE");
-  if (isDigest(file) && (await io.files.kind(file)) === undefined)
-    throw new CliError("ERR_CLI_LOCATION_NOT_YET", `Cannot read ${file}: zTOCs by digest are not supported yet`, {
-      hint: "give a file: socikit ztoc info FILE",
-    });
-  const bytes = file === "-" ? await readStdin(io.stdin) : await io.files.read(file, MAX_ZTOC_SIZE);
-  const info = describe(bytes, file === "-" ? "standard input" : file);
+  const place = invocation.argument("ZTOC");
+  const { ztoc, bytes } = await readZtoc(place, invocation, io);
+  const info = describe(ztoc, bytes.length, place === "-" ? "standard input" : place);
   await io.stdout.write(`${JSON.stringify(info, undefined, 2)}\n`);
   return undefined;
 };
 
-function describe(bytes: Uint8Array, place: string): ZtocInfo {
+function describe(ztoc: Ztoc, size: number, place: string): ZtocInfo {
   try {
-    return describeZtoc(decodeZtoc(bytes), bytes.length);
+    return describeZtoc(ztoc, size);
   } catch (error) {
     throw locatedError(error, place);
   }
-}
-
-async function readStdin(stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stdin) {
-    size += chunk.length;
-    if (size > MAX_ZTOC_SIZE)
-      throw Object.assign(new Error(`Cannot read standard input: it is longer than ${MAX_ZTOC_SIZE} bytes`), {
-        code: "EFBIG",
-      });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** What `soci ztoc info` prints (spec section 20). */

@@ -138,7 +138,7 @@ test.for<readonly [args: readonly string[], code: number, error: RegExp, reason:
     "plain tar has no spans of no bytes",
   ],
   [["ztoc", "info", "@text"], 5, /text.*\n.*is a zTOC/, "no zTOC"],
-  [["ztoc", "info", `sha256:${"0".repeat(64)}`], 2, /not supported yet\n.*FILE/, "a zTOC by its digest"],
+  [["ztoc", "info", `sha256:${"0".repeat(64)}`], 3, /has no sha256:0/, "a zTOC that the store does not have"],
   [["ztoc", "info", "@none"], 3, /none/, "a zTOC that is not there"],
 ])("%j ends with %s and leaves nothing behind", async ([args, code, error]) => {
   const result = await run(...args);

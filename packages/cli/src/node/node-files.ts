@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
-import { realpath, stat, writeFile } from "node:fs/promises";
-import { isMissingFile, readRegularFile, replaceFile } from "@socikit/oci/node";
+import { open, realpath, stat, writeFile } from "node:fs/promises";
+import { isMissingFile, readRegularFile, replaceFile, type FileWriter } from "@socikit/oci/node";
 import type { CliFiles } from "../io.ts";
 
 /** The host's files. */
@@ -27,22 +27,36 @@ function withPath(error: unknown, path: string): unknown {
   return error instanceof Error ? Object.assign(error, { path }) : error;
 }
 
-async function replace(path: string, bytes: Uint8Array): Promise<void> {
+async function replace(path: string, content: Uint8Array | FileWriter): Promise<void> {
   // Renaming over a symbolic link would leave the file that it names as it was.
   const target = await realpath(path).catch(() => path);
   const before = await stat(target).catch(() => undefined);
   if (before !== undefined && !before.isFile() && !before.isDirectory()) {
     // A device or a pipe, such as /dev/null, takes the bytes; a file renamed over it would be in its place for everybody.
-    await writeFile(target, bytes).catch((error: unknown) => {
+    await writeInto(target, content).catch((error: unknown) => {
       throw withPath(error, path);
     });
     return;
   }
-  await replaceFile(target, bytes, before === undefined ? {} : { mode: before.mode & 0o7777 }).catch(
-    (error: unknown) => {
-      throw withPath(error, path);
-    },
-  );
+  const options = before === undefined ? {} : { mode: before.mode & 0o7777 };
+  await replaceFile(target, content, options).catch((error: unknown) => {
+    throw isHostError(error) ? withPath(error, path) : error;
+  });
+}
+
+async function writeInto(path: string, content: Uint8Array | FileWriter): Promise<void> {
+  if (content instanceof Uint8Array) return writeFile(path, content);
+  const file = await open(path, "w");
+  try {
+    await content((bytes) => file.writeFile(bytes));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether it is the file's fault, and not that of who writes it. */
+function isHostError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
 }
 
 async function kind(path: string): Promise<"file" | "directory" | "other" | undefined> {

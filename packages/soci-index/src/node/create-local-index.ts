@@ -1,16 +1,10 @@
-import type { BlobReader, ManifestReader } from "@socikit/oci";
-import type { Inflate } from "@socikit/inflate";
 import { DEFAULT_SPAN_SIZE } from "@socikit/ztoc/build";
 import type { CreateEvent } from "../create/create-event.ts";
-import { createIndex, type CreateOptions, type CreateResult } from "../create/create-index.ts";
+import { createIndex, type CreateOptions, type CreatePorts, type CreateResult } from "../create/create-index.ts";
 import type { LocalStore } from "./local-store.ts";
 
-/** Where the image is. */
-export interface CreateLocalPorts {
-  readonly image: ManifestReader & BlobReader;
-  /** Decodes gzip layers. @default {await loadInflate()} */
-  readonly inflate?: Inflate | undefined;
-}
+/** Where the image is, and what builds zTOCs. */
+export type CreateLocalPorts = Omit<CreatePorts, "target">;
 
 /** What {@linkcode createLocalIndex} may be told. */
 export interface CreateLocalOptions extends CreateOptions {
