@@ -1,6 +1,7 @@
 import { mkdir, readdir, realpath, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import {
+  algorithmOf,
   digestOf,
   isIndexType,
   isManifestType,
@@ -12,7 +13,7 @@ import {
   type DigestAlgorithm,
   type ReadOptions,
 } from "@socikit/oci";
-import { isMissingFile, readRegularFile, replaceFile, syncDirectory } from "@socikit/oci/node";
+import { isMissingFile, readRegularFile, replaceFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
 import type { StoreRepository } from "../store.ts";
@@ -138,7 +139,6 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
   readonly #files: DirectoryFiles;
   readonly #index: LayoutIndex;
   readonly #uploads: LayoutUploads;
-  readonly #sync: boolean;
   readonly #manifests: LayoutManifests;
   readonly #factsOf: FactsOf;
 
@@ -151,7 +151,6 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
     this.#files = files;
     this.#index = index;
     this.#uploads = new LayoutUploads(join(directory, "blobs"), sync);
-    this.#sync = sync;
     this.#manifests = manifests;
     this.#factsOf = (descriptor) => manifests.facts(descriptor);
   }
@@ -175,9 +174,7 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
     const facts = manifestFacts(bytes, digest, mediaType);
     const descriptor: Descriptor = { mediaType: facts.mediaType, digest, size: bytes.length };
     const path = this.#files.path(digest);
-    const made = await mkdir(dirname(path), { recursive: true });
-    if (made !== undefined && this.#sync) await syncDirectory(dirname(made));
-    if (!(await isWhole(path, digest))) await replaceFile(path, bytes, { sync: this.#sync });
+    if (!(await isWhole(path, digest))) await this.#write(bytes, digest);
     this.#manifests.remember(digest, facts);
     await this.#index.update(async (entries) => {
       const kept = await withoutChildren(entries, facts, this.#factsOf);
@@ -187,6 +184,21 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
       return [...kept.map(({ raw }) => raw), ...(isReached ? [] : [rawEntry(descriptor, undefined, facts)])];
     }, options?.signal);
     return descriptor;
+  }
+
+  /**
+   * Writes a manifest as blobs are written. A temporary file beside the others, which a process that is killed leaves, makes
+   * umoci's gc fail of a blob without a digest.
+   */
+  async #write(bytes: Uint8Array, digest: Digest): Promise<void> {
+    const upload = await this.#uploads.begin(algorithmOf(digest));
+    try {
+      await upload.write(bytes);
+    } catch (error) {
+      await upload.abort();
+      throw error;
+    }
+    await upload.commit(digest);
   }
 
   async tag(
