@@ -6,6 +6,7 @@
  */
 import { crc32, deflateRawSync, gunzipSync, gzipSync, inflateRawSync, constants } from "node:zlib";
 import { GZIP, MEMBERS, RAW, readCase } from "./core/case.mjs";
+import { indexTargets } from "./index-targets.mjs";
 import { stateTargets } from "./state-targets.mjs";
 
 /** Two answers that should be one. */
@@ -92,6 +93,7 @@ export async function createTargets(api, layers) {
       run: (bytes) => members(api, bytes),
     },
     ...(await stateTargets(api, { check, equal })),
+    ...indexTargets(api, { check, equal }),
     resume: { seeds: [...long, ...gzips], words: ["\0\0\0\xff\xff"], run: (bytes) => resume(api, bytes) },
     zinfo: { seeds: zinfos, words: [], run: (bytes) => zinfo(api, bytes) },
     "tar-zinfo": { seeds: tarZinfos, words: [], run: (bytes) => tarZinfo(api, bytes) },

@@ -1,12 +1,15 @@
 /** Replays what fuzzing has kept (testdata/fuzz-cases): each case gives a value, or an error with a code, in a second. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { digestOf } from "@socikit/oci";
+import * as oci from "@socikit/oci";
+import * as sociIndex from "@socikit/soci-index";
+import { decodePrefetchList } from "@socikit/soci-index/build";
 import { loadInflate } from "@socikit/inflate";
 import * as ztoc from "@socikit/ztoc";
 import { buildZtoc, ResumableBuild } from "@socikit/ztoc/build";
 import { expect, test } from "vitest";
 import { createTargets } from "../fuzz/targets.mjs";
+import { chooseLayer } from "../packages/soci-index/src/create/layer-choice.ts";
 import { parsePax } from "../packages/ztoc/src/pax.ts";
 import { parseTarHeader } from "../packages/ztoc/src/tar-header.ts";
 import { TarParser } from "../packages/ztoc/src/tar-parser.ts";
@@ -14,7 +17,19 @@ import { TarParser } from "../packages/ztoc/src/tar-parser.ts";
 const directory = fileURLToPath(new URL("../testdata/fuzz-cases/", import.meta.url));
 const inflate = await loadInflate();
 const targets = await createTargets(
-  { ...ztoc, buildZtoc, ResumableBuild, digestOf, inflate, TarParser, parseTarHeader, parsePax },
+  {
+    ...oci,
+    ...sociIndex,
+    ...ztoc,
+    buildZtoc,
+    chooseLayer,
+    decodePrefetchList,
+    ResumableBuild,
+    inflate,
+    TarParser,
+    parseTarHeader,
+    parsePax,
+  },
   [],
 );
 const names = readdirSync(directory);
