@@ -69,8 +69,7 @@ export class FlatbufferBuilder {
     this.#prepare(4, length);
     this.#used += length;
     const to = this.#bytes.length - this.#used;
-    // There are hundreds of thousands, and they are short: a view of each would cost more.
-    for (let i = 0; i < length; i++) this.#bytes[to + i] = source[at + i]!;
+    this.#bytes.set(source.subarray(at, at + length), to);
     return this.#used;
   }
 
