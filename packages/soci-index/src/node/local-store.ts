@@ -185,10 +185,12 @@ class OpenStore implements LocalStore {
           "ERR_SOCI_STORE_BUSY",
           `Cannot collect "${this.directory}": process ${writer} is writing to it`,
         );
-      const known = await this.catalogue(options);
-      const swept = await this.layout.sweep({ ...options, graceMs: 0 });
-      if (options?.dryRun !== true) await this.#replace(await this.#present(known, options));
-      return swept;
+      const planned = await this.layout.sweep({ ...options, graceMs: 0, dryRun: true });
+      if (options?.dryRun === true) return planned;
+      // Forgotten first: what is removed is nowhere said to be there, whenever this ends.
+      const gone = new Set(planned.blobs.map(({ digest }) => digest));
+      await this.#replace(await this.#present(await this.catalogue(options), options, gone));
+      return this.layout.sweep({ ...options, graceMs: 0 });
     }, options);
   }
 
@@ -279,10 +281,14 @@ class OpenStore implements LocalStore {
     return { catalogue: await this.#present({ ...catalogue, indexes }, options), damaged };
   }
 
-  /** Less the artifacts that are not there, or not of their size. */
-  async #present(catalogue: Catalogue, options: ReadOptions | undefined): Promise<Catalogue> {
+  /** Less the artifacts that are not there, or not of their size, or `gone` soon. */
+  async #present(
+    catalogue: Catalogue,
+    options: ReadOptions | undefined,
+    gone: ReadonlySet<Digest> = new Set(),
+  ): Promise<Catalogue> {
     const sizes = new Map<Digest, number>();
-    for await (const { digest, size } of this.layout.blobs(options)) sizes.set(digest, size);
+    for await (const { digest, size } of this.layout.blobs(options)) if (!gone.has(digest)) sizes.set(digest, size);
     const isThere = ({ digest, size }: { readonly digest: Digest; readonly size: number }): boolean =>
       sizes.get(digest) === size;
     return {
