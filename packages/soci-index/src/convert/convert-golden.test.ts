@@ -21,9 +21,15 @@ interface Input {
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
+const outputs = new Map<number, Promise<Input>>();
+
 function inputOf(run: ConvertRun): Promise<Input> {
   const before = /^output of case (\d+)$/.exec(run.input ?? "")?.[1];
-  if (before !== undefined) return outputOf(convertRuns[Number(before)]!);
+  if (before !== undefined) {
+    const output = outputs.get(Number(before)) ?? outputOf(convertRuns[Number(before)]!);
+    outputs.set(Number(before), output);
+    return output;
+  }
   const image = goldenImage(run.image);
   return Promise.resolve({ content: goldenContent(image), index: image.index, ociLayout: image.ociLayout });
 }
@@ -117,8 +123,7 @@ describe("convertImage() fails with a code where the reference fails", () => {
   /** What the reference says, and our code for it. */
   const CODES: readonly (readonly [RegExp, string])[] = [
     [/^index\.json contains no manifests$/, "ERR_SOCI_LAYOUT_NO_IMAGE"],
-    // An artifact is no image, and an index of attestations has none.
-    [/^image does not support any platforms$/, "ERR_SOCI_NOT_AN_IMAGE|ERR_OCI_PLATFORM_NOT_FOUND"],
+    [/^image does not support any platforms$/, "ERR_SOCI_NOT_AN_IMAGE"],
     [/^image manifest for [a-z0-9/]+: not found$/, "ERR_OCI_PLATFORM_NOT_FOUND"],
     [/^could not parse platform bogus: /, "ERR_OCI_INVALID_PLATFORM"],
     [/^no ztocs created, all layers either skipped or produced errors$/, "ERR_SOCI_NOTHING_TO_INDEX"],
@@ -134,7 +139,7 @@ describe("convertImage() fails with a code where the reference fails", () => {
     const onEvent: ConvertOptions["onEvent"] = (event) =>
       void (event.type === "layer-skipped" && skipped.push(event.reason.message));
     await expect(convert(run, { onEvent })).rejects.toMatchObject({
-      code: expect.stringMatching(`^(?:${code})$`),
+      code: code,
     });
     // What it has built before it comes to what fails is told of by the reference; we may not have begun.
     // Of the run that crashes, nothing was recorded.

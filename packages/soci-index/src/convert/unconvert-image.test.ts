@@ -11,7 +11,7 @@ import {
 } from "@socikit/oci";
 import { describe, expect, test } from "vitest";
 import { goldenBlob, goldenContent, goldenImage, goldenImages } from "../../../../testdata/golden-images.ts";
-import { memoryTarget, type MemoryTarget } from "../testing/memory-target.ts";
+import { memoryTarget } from "../testing/memory-target.ts";
 import { convertImage, type ConvertOptions, type ConvertRoot } from "./convert-image.ts";
 import { ORIGINALS_TYPE } from "./originals-record.ts";
 import { standaloneRoot } from "./standalone-root.ts";
@@ -39,10 +39,19 @@ async function rootOf(
   return { content, root: await standaloneRoot(content, { index: new TextEncoder().encode(image.index) }) };
 }
 
-async function converted(name: string, options: ConvertOptions = {}, target: MemoryTarget = memoryTarget()) {
+async function converted(name: string, options: ConvertOptions = {}) {
   const { content, root } = await rootOf(name);
+  const target = memoryTarget();
   const result = await convertImage({ image: content, target }, root, { ...ALL, ...options });
   return { target, result, root };
+}
+
+/** Conversions that several tests look at and none changes. */
+const conversions = new Map<string, ReturnType<typeof converted>>();
+function convertedOnce(name: string): ReturnType<typeof converted> {
+  const found = conversions.get(name) ?? converted(name);
+  conversions.set(name, found);
+  return found;
 }
 
 /** The bytes that a root had. */
@@ -55,7 +64,7 @@ test("there are 19 images to go back to", () => {
 describe("unconvertImage() gives back what the record holds, whatever it was", () => {
   test.each(GOOD)("%s", async (name) => {
     const { target, result, root } = await converted(name, { keepOriginals: true });
-    const plain = await converted(name);
+    const plain = await convertedOnce(name);
     // The converted image is the same, and the record refers to it.
     expect(result.image).toEqual(plain.result.image);
     expect(result.originals).toMatchObject({ artifactType: ORIGINALS_TYPE });
@@ -76,7 +85,7 @@ describe("unconvertImage() gives back what the record holds, whatever it was", (
 
 describe("unconvertImage() makes up what the caller knows the digest of", () => {
   test.each(GOOD)("%s", async (name) => {
-    const { target, result, root } = await converted(name);
+    const { target, result, root } = await convertedOnce(name);
     const empty = memoryTarget();
     const unconverting = unconvertImage({ image: target, target: empty }, result.image.digest, {
       originals: [root.descriptor.digest],
@@ -98,11 +107,11 @@ describe("unconvertImage() makes up what the caller knows the digest of", () => 
   });
 });
 
-describe("unconvertImage() finds what the place still holds", () => {
+describe("unconvertImage() finds what a place still holds", () => {
   test.each(GOOD)("%s", async (name) => {
-    const target = memoryTarget();
+    const place = memoryTarget();
     const blobs = goldenImage(name).blobs.map((digest) => ({ digest, bytes: goldenBlob(digest) }));
-    for (const { digest, bytes } of blobs) target.blobs.set(digest, bytes);
+    for (const { digest, bytes } of blobs) place.blobs.set(digest, bytes);
     // An index goes after what it names; of a layout that is not whole, what can be had.
     const manifests = blobs.filter(({ bytes }) =>
       /"schemaVersion"/.test(new TextDecoder().decode(bytes.slice(0, 100))),
@@ -111,10 +120,10 @@ describe("unconvertImage() finds what the place still holds", () => {
     for (const wanted of [false, true])
       for (const { bytes } of manifests) {
         const type = decodeManifest(bytes).mediaType ?? "application/vnd.oci.image.manifest.v1+json";
-        if (isIndex(bytes) === wanted) await target.pushManifest(bytes, type).catch(() => undefined);
+        if (isIndex(bytes) === wanted) await place.pushManifest(bytes, type).catch(() => undefined);
       }
-    const { result, root } = await converted(name, {}, target);
-    const unconverting = unconvertImage({ image: target, target: memoryTarget() }, result.image.digest);
+    const { target: image, result, root } = await convertedOnce(name);
+    const unconverting = unconvertImage({ image, target: memoryTarget(), places: [place] }, result.image.digest);
     // The list that was made of a flat layout is nowhere.
     if (LOST.has(name) || ODD.has(name) || root.bytes !== undefined) {
       await expect(unconverting).rejects.toMatchObject({ code: "ERR_SOCI_ORIGINAL_UNKNOWN" });
@@ -126,7 +135,7 @@ describe("unconvertImage() finds what the place still holds", () => {
 
 test("unconvertImage() gives back nothing that nobody knows", async () => {
   for (const name of ["i01", "i04"]) {
-    const { target, result } = await converted(name);
+    const { target, result } = await convertedOnce(name);
     const empty = memoryTarget();
     const unconverting = unconvertImage({ image: target, target: empty }, result.image.digest, { tag: "back" });
     await expect(unconverting).rejects.toMatchObject({
@@ -148,7 +157,7 @@ test("unconvertImage() refuses what was not converted", async () => {
 });
 
 test("unconvertImage() knows a manifest by what refers to it", async () => {
-  const { target, result, root } = await converted("i03");
+  const { target, result, root } = await convertedOnce("i03");
   const config: Descriptor = { mediaType: OCI_EMPTY, digest: digestOf(new TextEncoder().encode("{}")), size: 2 };
   const signature = encodeManifest({
     schemaVersion: 2,
