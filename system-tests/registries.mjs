@@ -6,16 +6,16 @@ import { freePort, startServer } from "./programs.mjs";
 /**
  * Debian's docker-registry (distribution 2.8): without the referrers API, so indexes are found through the fallback tag.
  * @param {string} folder
- * @param {{ tokenServer?: { realm: string, service: string, issuer: string, certificate: string } }} [options]
+ * @param {{ tokenServer?: { realm: string, service: string, issuer: string, certificate: string }, deletions?: boolean }} [options]
  */
-export async function startDockerRegistry(folder, { tokenServer } = {}) {
+export async function startDockerRegistry(folder, { tokenServer, deletions = true } = {}) {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   // JSON is YAML.
   const config = {
     version: "0.1",
     log: { level: "error", accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: deletions } },
     http: { addr: `127.0.0.1:${port}` },
     ...(tokenServer === undefined
       ? {}

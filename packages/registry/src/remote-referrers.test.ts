@@ -209,6 +209,14 @@ describe("referrers() of a registry", () => {
     expect(result.answers).toEqual(answers);
   });
 
+  test("is asked for its API once, and says each time that it has none", async () => {
+    const { repository, asked } = await registry(gone, [A.listed]);
+    const answers = ["api unsupported 0 0", "tag listed 1 1"];
+    expect((await listed(repository, TYPE)).answers).toEqual(answers);
+    expect((await listed(repository, TYPE)).answers).toEqual(answers);
+    expect(asked.filter((path) => path.startsWith("GET referrers/"))).toHaveLength(1);
+  });
+
   test("gives all without a type, and reads no manifest for it", async () => {
     const { repository, asked } = await registry(byType(A.listed, untyped(B)), [OTHER.listed]);
     expect((await listed(repository)).found).toEqual([A.listed, untyped(B), OTHER.listed]);

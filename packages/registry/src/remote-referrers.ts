@@ -67,6 +67,16 @@ export class RemoteReferrers {
       }
       // Neither there nor not: an error that says that the repository is not.
       if (this.#capability === "unknown") return;
+    } else {
+      // Asked before, and remembered: whoever listens now has not heard.
+      const { search } = this.#request(subject, artifactType).url;
+      options.onAnswer?.({
+        way: "api",
+        asked: `referrers/${subject}${search}`,
+        outcome: "unsupported",
+        listed: 0,
+        given: 0,
+      });
     }
     yield* this.#fromTag(subject, sieve, options);
     if (hidden && sieve.given === 0) yield* this.#fromApi(subject, undefined, sieve, options);

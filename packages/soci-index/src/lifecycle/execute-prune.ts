@@ -176,7 +176,11 @@ class Pruning {
     for (const tag of tags) if (await this.#mustName(tag, list)) left.push(tag);
     if (left.length === 0) return "gone";
     if (whole) await ignoringGone(() => this.#ports.deleteManifest(list, this.#read));
-    else for (const tag of left) await ignoringGone(() => this.#ports.untag(tag, this.#read));
+    for (const tag of left) {
+      // With the manifest its tags go, in most registries.
+      if (whole && (await this.#find(tag)) !== list) continue;
+      await ignoringGone(() => this.#ports.untag(tag, this.#read));
+    }
     return "done";
   }
 
@@ -211,11 +215,11 @@ class Pruning {
   }
 
   async #deleteIndex(step: PruneStep & { action: "delete-index" }): Promise<PruneOutcome> {
-    const { index, subject, lists, reason } = step;
+    const { index, subject, lists, reason, needs } = step;
     const holding = lists.find((tag) => this.#holding.has(tag));
     if (holding !== undefined) throw new StepEnd("skipped", `${holding} still lists it`);
-    if (reason === "subject-gone") await this.#mustBeGone(subject);
-    else await this.#mustBeShadowed(index, subject);
+    await this.#mustRest({ gone: reason === "subject-gone" ? [subject] : [], needs });
+    if (needs.length > 0) await this.#mustBeListed(needs, subject);
     let deleted = true;
     await ignoringGone(
       () => this.#ports.deleteManifest(index, this.#read),
@@ -249,15 +253,14 @@ class Pruning {
     return found !== undefined;
   }
 
-  async #mustBeShadowed(index: Digest, subject: Digest): Promise<void> {
-    const options = { ...this.#read, artifactType: SOCI_INDEX_V1 };
-    for await (const { digest, artifactType } of this.#ports.referrers(subject, options)) {
-      if (artifactType !== SOCI_INDEX_V1) continue;
-      if (digest !== index && (await this.#find(digest)) !== undefined) return;
-      if (digest === index) break;
+  /** Not in which place: some registries list in another order each time. */
+  async #mustBeListed(indexes: readonly Digest[], subject: Digest): Promise<void> {
+    const left = new Set(indexes);
+    for await (const { digest } of this.#ports.referrers(subject, { ...this.#read, artifactType: SOCI_INDEX_V1 })) {
+      left.delete(digest);
+      if (left.size === 0) return;
     }
-    // Its list has let go of it by now where there is one: then any other that is there will do.
-    throw new StepEnd("changed", `no other SOCI index of ${subject} comes before it any more`);
+    throw new StepEnd("changed", `the SOCI index ${[...left].join(", ")} is not listed for ${subject} any more`);
   }
 
   async #find(name: string): Promise<Digest | undefined> {

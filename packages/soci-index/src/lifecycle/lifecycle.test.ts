@@ -220,6 +220,24 @@ describe.each(["api", "tags"] as const)("a repository with referrers by %s", (ki
     expect(repository.changes.filter((what) => what.startsWith("delete"))).toEqual([]);
   });
 
+  test("executePrune() keeps an index when the one that was read in its place is not listed any more", async () => {
+    const fixture = new Fixture(kind);
+    const { repository } = fixture;
+    const image = await fixture.image("image");
+    await fixture.v1(image);
+    const second = await fixture.v1(image, "second");
+    const plan = planPrune(await surveyRepository(repository), { shadowed: true });
+    repository.referrers = async function* () {
+      yield { ...second, artifactType: SOCI_INDEX_V1 };
+    };
+    const { steps } = await executePrune(repository, plan);
+    expect(steps.at(-1)).toMatchObject({
+      outcome: "changed",
+      message: expect.stringMatching(/is not listed for sha256:/),
+    });
+    expect(repository.manifests.has(second.digest)).toBe(true);
+  });
+
   test("executePrune() leaves an image's index when the image is there again", async () => {
     const fixture = new Fixture(kind);
     const { repository } = fixture;
@@ -364,6 +382,17 @@ describe("fallback lists", () => {
     const { steps } = await executePrune(repository, planPrune(await surveyRepository(repository)));
     expect(steps.map(({ outcome }) => outcome)).toEqual(["done"]);
     expect([...repository.tagged.keys()]).toEqual(["a", "b"]);
+  });
+
+  test("whose tags stay when their manifest is deleted are untagged", async () => {
+    const fixture = new Fixture("tags");
+    const { repository } = fixture;
+    const image = await fixture.image("image");
+    repository.putList(image.digest, []);
+    repository.keepsTags = true;
+    const { steps } = await executePrune(repository, planPrune(await surveyRepository(repository)));
+    expect(steps.map(({ outcome }) => outcome)).toEqual(["done"]);
+    expect([...repository.tagged.keys()]).toEqual(["image"]);
   });
 
   test("that changed since the plan are left as they are", async () => {

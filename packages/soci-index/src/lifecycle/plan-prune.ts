@@ -59,6 +59,8 @@ export type PruneStep =
       readonly index: Digest;
       /** The image that it is of. */
       readonly subject: Digest;
+      /** The index that is read in its place, which must stay; none for an image that is gone. */
+      readonly needs: readonly Digest[];
       /** Lists that must have let go of it before. */
       readonly lists: readonly string[];
       /** Bytes that it and its zTOCs take at most: other indexes may have some of them too. */
@@ -104,13 +106,14 @@ export function planPrune(survey: RepositorySurvey, options: PruneOptions = {}):
   }
   const lists = listSteps(survey, deleted, dangling);
   const indexes = [...deleted.values()].map((artifact): PruneStep => {
-    const { descriptor, state, images, lists: listed, blobBytes } = artifact;
+    const { descriptor, state, images, lists: listed, blobBytes, shadowedBy } = artifact;
     return {
       action: "delete-index",
       reason: state === "orphaned" ? "subject-gone" : "shadowed",
       index: descriptor.digest,
       // A v1 index has one.
       subject: images[0]!.digest,
+      needs: shadowedBy === undefined ? [] : [shadowedBy],
       lists: listed,
       bytes: descriptor.size + blobBytes,
     };

@@ -24,6 +24,8 @@ export class MemoryRepository implements TagLister, ManifestReader, ManifestWrit
   readonly tagged: Map<string, Digest> = new Map();
   /** Which deletions are taken. */
   deletions: "all" | "of-manifests" | "none" | "denied" = "all";
+  /** Whether the tags of a manifest stay, with what they name, when it is deleted by its digest. */
+  keepsTags = false;
   /** What was asked, in order. */
   readonly asked: string[] = [];
   readonly #api: boolean;
@@ -85,7 +87,7 @@ export class MemoryRepository implements TagLister, ManifestReader, ManifestWrit
     this.#refuse(true);
     this.#find(digest);
     this.asked.push(`delete ${digest}`);
-    this.drop(digest);
+    if (![...this.tagged.values()].includes(digest) || !this.keepsTags) this.drop(digest);
   }
 
   async untag(tag: string): Promise<void> {

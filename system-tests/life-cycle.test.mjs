@@ -1,0 +1,137 @@
+// SOCI artifacts of repositories, in registries with and without the referrers API: listed, pruned, and the index that is left found.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { bytesSource, decodeManifest, digestOf, encodeManifest, referrersTag, uploadBlob } from "@socikit/oci";
+import { openRepository } from "@socikit/registry";
+import { nodeTransport } from "@socikit/registry/node";
+import { describeTrace, discoverSociIndex } from "@socikit/soci-index";
+import { createIndex } from "@socikit/soci-index/build";
+import { executePrune, planPrune, surveyRepository } from "@socikit/soci-index/lifecycle";
+import { tarEntry } from "../differential/tar-writer.mjs";
+import { startDockerRegistry, startReferrersRegistry } from "./registries.mjs";
+
+const work = mkdtempSync(join(tmpdir(), "socikit-life-cycle-"));
+const transport = nodeTransport();
+let registries;
+
+before(async () => {
+  registries = {
+    tags: await startDockerRegistry(join(work, "tags")),
+    api: await startReferrersRegistry(join(work, "api")),
+    keeping: await startDockerRegistry(join(work, "keeping"), { deletions: false }),
+  };
+});
+after(async () => {
+  await transport.close();
+  for (const registry of Object.values(registries ?? {})) await registry.stop();
+  rmSync(work, { recursive: true, force: true });
+});
+
+/** Pushes an image of one layer, and tags it. */
+async function pushImage(repository, tag) {
+  const layer = new Uint8Array(
+    gzipSync(Buffer.concat([tarEntry({ name: tag }, Buffer.from(tag)), Buffer.alloc(1024)])),
+  );
+  const config = new TextEncoder().encode(`{"os":"linux","architecture":"amd64","config":{"Labels":{"a":"${tag}"}}}`);
+  const put = async (mediaType, bytes) => {
+    const blob = { mediaType, digest: digestOf(bytes), size: bytes.length };
+    await uploadBlob(repository, bytesSource(bytes), blob);
+    return blob;
+  };
+  const manifest = encodeManifest({
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    config: await put("application/vnd.oci.image.config.v1+json", config),
+    layers: [await put("application/vnd.oci.image.layer.v1.tar+gzip", layer)],
+  });
+  const descriptor = await repository.pushManifest(manifest, "application/vnd.oci.image.manifest.v1+json");
+  await repository.tag(tag, descriptor);
+  return { descriptor, manifest: decodeManifest(manifest) };
+}
+
+async function makeRepository(host) {
+  const repository = openRepository(`${host}/a/b`, { transport, plainHttp: true });
+  const [kept, old] = [await pushImage(repository, "kept"), await pushImage(repository, "old")];
+  const index = async (image, buildToolIdentifier) => {
+    const options = { minLayerSize: 0, ...(buildToolIdentifier === undefined ? {} : { buildToolIdentifier }) };
+    const { indexes } = await createIndex({ image: repository, target: repository }, image.descriptor.digest, options);
+    return indexes[0].index.digest;
+  };
+  return {
+    repository,
+    kept,
+    old,
+    first: await index(kept),
+    second: await index(kept, "another"),
+    stale: await index(old),
+  };
+}
+
+const states = (survey) =>
+  Object.fromEntries(survey.artifacts.map(({ descriptor, state }) => [descriptor.digest, state]));
+
+for (const kind of ["tags", "api"]) {
+  test(`indexes of images that are gone are found and pruned, with referrers by ${kind}`, async () => {
+    const { repository, kept, old, first, second, stale } = await makeRepository(registries[kind].host);
+    const subjects = [old.descriptor.digest];
+    const whole = await surveyRepository(repository, { subjects });
+    const stateOf = (survey) => Object.values(states(survey)).sort();
+    assert.deepEqual(stateOf(whole), ["shadowed", "used", "used"]);
+    assert.equal(whole.lists.length, kind === "tags" ? 2 : 0);
+    assert.deepEqual(planPrune(whole).steps, []);
+
+    // One keeps what a tag names when it is deleted by its digest, the other takes no deletions of tags.
+    if (kind === "api") await repository.untag("old");
+    await repository.deleteManifest(old.descriptor.digest);
+    const survey = await surveyRepository(repository, { subjects });
+    assert.deepEqual(stateOf(survey), ["orphaned", "shadowed", "used"]);
+    assert.equal(states(survey)[stale], "orphaned");
+    // This registry with the API lists in another order each time.
+    const used = Object.entries(states(survey)).find(([, state]) => state === "used")[0];
+    assert.ok([first, second].includes(used));
+    const plan = planPrune(survey, { shadowed: true });
+    assert.deepEqual(
+      plan.steps.map(({ action, reason }) => `${action} ${reason}`),
+      kind === "tags"
+        ? ["update-list shadowed", "delete-list subject-gone", "delete-index shadowed", "delete-index subject-gone"]
+        : ["delete-index shadowed", "delete-index subject-gone"],
+    );
+    const result = await executePrune(repository, plan);
+    assert.deepEqual(
+      result.steps.map(({ outcome }) => outcome),
+      plan.steps.map(() => "done"),
+      JSON.stringify(result.steps),
+    );
+    assert.deepEqual(states(await surveyRepository(repository, { subjects })), { [used]: "used" });
+    await assert.rejects(repository.resolve(stale), { code: "ERR_REGISTRY_MANIFEST_UNKNOWN" });
+    await assert.rejects(repository.resolve(referrersTag(old.descriptor.digest)), { notFound: true });
+
+    const events = [];
+    const found = await discoverSociIndex({ index: repository }, kept, { onEvent: (event) => events.push(event) });
+    assert.equal(found.descriptor.digest, used);
+    const answer = kind === "tags" ? /the registry has no referrers API/ : /the referrers API lists 1, 1 of them taken/;
+    assert.ok(
+      describeTrace(events).some((line) => answer.test(line)),
+      describeTrace(events).join("\n"),
+    );
+  });
+}
+
+test("a registry that takes no deletions says so, and nothing is lost", async () => {
+  const { repository, kept, first } = await makeRepository(registries.keeping.host);
+  const survey = await surveyRepository(repository);
+  const before = states(survey);
+  const result = await executePrune(repository, planPrune(survey, { shadowed: true }));
+  assert.deepEqual(
+    result.steps.map(({ step, outcome }) => `${step.action} ${outcome}`),
+    ["update-list done", "delete-index unsupported"],
+  );
+  assert.equal(result.refusal.code, "ERR_SOCI_DELETE_UNSUPPORTED");
+  assert.equal(result.refusal.cause.code, "ERR_REGISTRY_DELETE_UNSUPPORTED");
+  assert.equal((await discoverSociIndex({ index: repository }, kept)).descriptor.digest, first);
+  assert.equal(before[first], "used");
+});
