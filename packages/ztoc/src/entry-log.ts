@@ -238,9 +238,7 @@ export class EntryLog {
     slots[11] = view.getFloat64(start + DEVMAJOR, true);
     slots[12] = view.getFloat64(start + DEVMINOR, true);
     slots[13] =
-      records === 0
-        ? builder.offsetVector(NO_RECORDS)
-        : writeRecords(builder, bytes, view, strings + stringsLength, records);
+      records === 0 ? builder.emptyVector() : writeRecords(builder, bytes, view, strings + stringsLength, records);
     const wide = this.#wide.get(entry);
     if (wide !== undefined) return writeSlots(builder, slots, wide);
     if (this.#tables?.builder !== builder) this.#tables = new EntryTableWriter(builder);
@@ -300,8 +298,6 @@ function readRecord(bytes: Uint8Array, at: number): { readonly end: number; read
     ? { end, paxRecords }
     : undefined;
 }
-
-const NO_RECORDS: readonly number[] = [];
 
 function writeRecords(
   builder: FlatbufferBuilder,

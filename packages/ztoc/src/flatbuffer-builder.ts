@@ -82,6 +82,12 @@ export class FlatbufferBuilder {
     return this.#placeUint32(length);
   }
 
+  /** A vector of offsets to no objects. */
+  emptyVector(): number {
+    this.#prepare(4, 0);
+    return this.#placeUint32(0);
+  }
+
   /** A vector of offsets to objects written before. */
   offsetVector(targets: ArrayLike<number>): number {
     this.#prepare(4, 4 * targets.length);
