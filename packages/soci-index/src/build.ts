@@ -1,5 +1,6 @@
 /**
- * Makes SOCI indexes for images, over ports: wherever the image lives, wherever the index goes.
+ * Makes SOCI indexes for images, over ports: wherever the image lives, wherever the index goes. Converts images to ones that have
+ * their indexes in them, and back.
  *
  * @module
  */
