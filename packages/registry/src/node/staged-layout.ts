@@ -107,7 +107,14 @@ async function stage(path: string): Promise<LayoutDirectory> {
       if (!isMissingFile(error)) throw error;
     }
   }
-  return openLayoutDirectory(join(folder, prefix + randomUUID()), { create: true, sync: false });
+  const made = join(folder, prefix + randomUUID());
+  try {
+    return await openLayoutDirectory(made, { create: true, sync: false });
+  } catch (error) {
+    // On a full disk a folder can be made, and no file in it.
+    await rm(made, { recursive: true, force: true }).catch(() => {});
+    throw error;
+  }
 }
 
 type Finish = (
