@@ -61,6 +61,23 @@ export async function output(command, args, options) {
  * @returns {Promise<{ log(): string, stop(): Promise<void> }>}
  */
 export async function startServer(command, args, port, env = {}) {
+  const program = startProgram(command, args, env);
+  const deadline = performance.now() + 20_000;
+  while (!(await accepts(port))) {
+    if (program.ended() !== undefined) throw new Error(`${command} ${program.ended()}: ${program.log()}`);
+    if (performance.now() > deadline) throw new Error(`${command} does not listen on ${port}: ${program.log()}`);
+    await delay(50);
+  }
+  return program;
+}
+
+/**
+ * Starts a program that goes on until it is stopped.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns `log`: what it has printed; `ended`: how it ended, where it has
+ */
+export function startProgram(command, args, env = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   /** @type {{ how?: string }} */
@@ -69,14 +86,9 @@ export async function startServer(command, args, port, env = {}) {
   child.stderr.on("data", (chunk) => (log += chunk));
   child.on("error", (error) => (end.how = error.message));
   child.on("exit", (code, signal) => (end.how = `ended with ${code ?? signal}`));
-  const deadline = performance.now() + 20_000;
-  while (!(await accepts(port))) {
-    if (end.how !== undefined) throw new Error(`${command} ${end.how}: ${log}`);
-    if (performance.now() > deadline) throw new Error(`${command} does not listen on ${port}: ${log}`);
-    await delay(50);
-  }
   return {
     log: () => log,
+    ended: () => end.how,
     async stop() {
       if (end.how !== undefined) return;
       const gone = new Promise((done) => child.once("exit", done));
