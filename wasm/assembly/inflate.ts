@@ -192,10 +192,11 @@ function readDynamicHeader(): i32 {
       store<u8>(to, symbol as u8);
       filled++;
     } else if (symbol == 16) {
+      // How often has to be there, too, before it is wrong.
+      buffer >>= 2; count -= 2;
       if (filled == 0) return leaveHeader(buffer, count, next, BAD_CODE_LENGTHS);
       store<u64>(to, (load<u8>(to - 1) as u64) * 0x0101010101010101);
       filled += 3 + (bits & 3);
-      buffer >>= 2; count -= 2;
     } else if (symbol == 17) {
       v128.store(to, zero);
       filled += 3 + (bits & 7);

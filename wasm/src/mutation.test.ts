@@ -85,7 +85,7 @@ test("scanGzip() accepts damaged DEFLATE data exactly if zlib does, with the sam
   expect(accepted).toBeLessThan(270);
 });
 
-test("scanGzip() of streams cut in front of bits of a code without codes: they are cut, as for zlib, not wrong", () => {
+test("scanGzip() of streams cut in front of bits that would be wrong whatever they are: they are cut, as for zlib", () => {
   // The code of code lengths; zlib takes it for lengths of 0, a bit each, and refuses those.
   const streams = [
     new BitWriter()
@@ -93,6 +93,10 @@ test("scanGzip() of streams cut in front of bits of a code without codes: they a
       .bits(0, 12)
       .bits(0, 257 + 1),
   ];
+  // A repetition of nothing, and how often. The precode is of 16 and 0; an empty fixed block stands before.
+  streams.push(
+    new BitWriter().text("0 10 0000000").text("1 01 00000 00000 0000 100 000 000 100").text("1").bits(0, 16),
+  );
   for (let seed = 0; seed < 30; seed++) {
     // The code of distances, behind a length: symbols 256 and 257 are all that have codes.
     const writer = new BitWriter().text("1 01");
