@@ -223,7 +223,7 @@ test("decodeSociIndex() of any bytes gives an index or a coded error", () => {
         expect(SOCI_INDEX_ERROR_CODES).toContain(error.code);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 

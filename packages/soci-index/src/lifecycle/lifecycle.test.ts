@@ -640,7 +640,7 @@ describe("any repository", () => {
             expect(artifact?.state).not.toBe("missing");
           }
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });

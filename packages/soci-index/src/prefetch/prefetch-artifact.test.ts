@@ -117,7 +117,7 @@ test("decodePrefetch() of any bytes gives an artifact that encodes to itself, or
         expect(SOCI_INDEX_ERROR_CODES).toContain(error.code);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
   expect(decodes).toBeGreaterThan(20);
 });
