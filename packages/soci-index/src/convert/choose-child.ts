@@ -5,6 +5,7 @@ import {
   MAX_INDEX_DEPTH,
   type ChosenImage,
   type Descriptor,
+  type Digest,
   type Platform,
 } from "@socikit/oci";
 import { isLayerType } from "../create/layer-choice.ts";
@@ -42,11 +43,11 @@ export async function chooseChild(
       artifactType !== SOCI_INDEX_V2 && (platform === undefined || matchesPlatform(request, platform)),
   );
   const named = candidates.find(({ platform }) => platform !== undefined);
-  const image = named && (await firstBelow(source, featuresFirst(candidates), request, 0));
+  const image = named && (await new ImageSearch(source, request).first(featuresFirst(candidates), 0));
   if (named !== undefined && image !== undefined && isIndexable(image)) return { child: named, image, isImage: true };
   let artifact: ChosenChild | undefined;
   for (const child of candidates) {
-    const below = await imageBelow(source, child, request, 0);
+    const below = await new ImageSearch(source, request).below(child, 0);
     if (below === undefined) continue;
     const said = child.platform === undefined ? below.platform : undefined;
     const chosen = {
@@ -72,38 +73,42 @@ function featuresFirst(descriptors: readonly Descriptor[]): readonly Descriptor[
   return [...descriptors].sort((a, b) => rank(b) - rank(a));
 }
 
-async function firstBelow(
-  source: SourceContent,
-  descriptors: readonly Descriptor[],
-  request: Platform,
-  depth: number,
-): Promise<ChosenImage | undefined> {
-  for (const descriptor of descriptors) {
-    const found = await imageBelow(source, descriptor, request, depth);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
+class ImageSearch {
+  readonly #source: SourceContent;
+  readonly #request: Platform;
+  /** Indexes that were looked into: the same could be listed without end. */
+  readonly #entered = new Set<Digest>();
 
-/** The image of a platform at a descriptor or below it. A descriptor's platform, where it has one, matches already. */
-async function imageBelow(
-  source: SourceContent,
-  descriptor: Descriptor,
-  request: Platform,
-  depth: number,
-): Promise<ChosenImage | undefined> {
-  const { mediaType } = descriptor;
-  if (!isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
-  const { document } = await source.document(descriptor);
-  if ("index" in document) {
-    if (depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
-    const matching = document.index.manifests.filter(
-      ({ platform }) => platform === undefined || matchesPlatform(request, platform),
-    );
-    return firstBelow(source, featuresFirst(matching), request, depth + 1);
+  constructor(source: SourceContent, request: Platform) {
+    this.#source = source;
+    this.#request = request;
   }
-  const { manifest } = document;
-  const platform = descriptor.platform ?? (await configPlatform(source, manifest));
-  if (platform === undefined || !matchesPlatform(request, platform)) return undefined;
-  return { descriptor, manifest, platform };
+
+  async first(descriptors: readonly Descriptor[], depth: number): Promise<ChosenImage | undefined> {
+    for (const descriptor of descriptors) {
+      const found = await this.below(descriptor, depth);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** The image of the platform at a descriptor or below it. A descriptor's platform, where it has one, matches already. */
+  async below(descriptor: Descriptor, depth: number): Promise<ChosenImage | undefined> {
+    const { mediaType, digest } = descriptor;
+    if (!isManifestType(mediaType) && !isIndexType(mediaType)) return undefined;
+    if (isIndexType(mediaType) && this.#entered.has(digest)) return undefined;
+    this.#entered.add(digest);
+    const { document } = await this.#source.document(descriptor);
+    if ("index" in document) {
+      if (depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
+      const matching = document.index.manifests.filter(
+        ({ platform }) => platform === undefined || matchesPlatform(this.#request, platform),
+      );
+      return this.first(featuresFirst(matching), depth + 1);
+    }
+    const { manifest } = document;
+    const platform = descriptor.platform ?? (await configPlatform(this.#source, manifest));
+    if (platform === undefined || !matchesPlatform(this.#request, platform)) return undefined;
+    return { descriptor, manifest, platform };
+  }
 }

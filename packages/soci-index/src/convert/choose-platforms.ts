@@ -1,4 +1,4 @@
-import { formatPlatform, hostPlatform, OciError, type Platform } from "@socikit/oci";
+import { formatPlatform, hostPlatform, matchesPlatform, OciError, type Descriptor, type Platform } from "@socikit/oci";
 import { chooseChild, type ChosenChild } from "./choose-child.ts";
 import { nameOfChild, type ConvertDecision } from "./convert-decision.ts";
 import { defaultPlatform, distinctPlatforms } from "./requested-platform.ts";
@@ -36,24 +36,33 @@ export async function choosePlatforms(
   const asked = requestsOf(working, choice);
   const found: ChosenPlatform[] = [];
   const artifacts: ChosenPlatform[] = [];
+  const decideWithout = (child: Descriptor, what: string): void =>
+    decide({
+      code: "platform-without-image",
+      digest: child.digest,
+      message: `${nameOfChild(child)} ${what}: it gets no SOCI index`,
+    });
   for (const request of distinctPlatforms(asked)) {
     const chosen = await chooseChild(source, manifests, request);
-    if (chosen === undefined) {
-      // Nobody asked for it: what there is instead need not be chosen where there is one thing alone.
-      const [only, ...others] = there;
-      if (choice.platforms === undefined && only !== undefined && others.length === 0 && asked[0] !== only)
-        return choosePlatforms(source, working, { platforms: [only] }, decide);
-      throw notFound(request, there);
+    if (chosen !== undefined) {
+      (chosen.isImage || choice.platforms !== "all" ? found : artifacts).push({ request, chosen });
+      continue;
     }
-    (chosen.isImage || choice.platforms !== "all" ? found : artifacts).push({ request, chosen });
+    const named = manifests.find(({ platform }) => platform !== undefined && matchesPlatform(request, platform));
+    if (choice.platforms === "all" && named !== undefined) {
+      decideWithout(named, "leads to no image of its platform");
+      continue;
+    }
+    // Nobody asked for it: what there is instead need not be chosen where there is one thing alone.
+    const [only, ...others] = there;
+    if (choice.platforms === undefined && only !== undefined && others.length === 0 && asked[0] !== only)
+      return choosePlatforms(source, working, { platforms: [only] }, decide);
+    throw notFound(request, there);
   }
   if (found.length === 0 && artifacts[0] === undefined) throw notFound(asked[0], there);
   // What is wrong with an artifact is said of it where there is no image.
   if (found.length === 0) return artifacts;
-  for (const { chosen } of artifacts) {
-    const message = `${nameOfChild(chosen.child)} is an artifact and no image: it gets no SOCI index`;
-    decide({ code: "platform-without-image", digest: chosen.child.digest, message });
-  }
+  for (const { chosen } of artifacts) decideWithout(chosen.child, "is an artifact and no image");
   return found;
 }
 
@@ -66,9 +75,10 @@ function requestsOf(working: WorkingIndex, { platforms, hostPlatform: host }: Pl
 
 function notFound(request: Platform | undefined, there: readonly Platform[]): OciError {
   const wanted = request === undefined ? "any platform" : formatPlatform(request);
+  const isNamed = request !== undefined && there.some((platform) => matchesPlatform(request, platform));
   const has = there.length === 0 ? "no images" : there.map(formatPlatform).join(", ");
   return new OciError(
     "ERR_OCI_PLATFORM_NOT_FOUND",
-    `Cannot choose a platform: the image has none for ${wanted}; it has ${has}`,
+    `Cannot choose a platform: ${isNamed ? `the index names ${wanted}, and leads to no image of it` : `the image has none for ${wanted}; it has ${has}`}`,
   );
 }

@@ -13,7 +13,7 @@ export const CONVERT_DECISION_CODES = [
   "nested-index-expanded",
   /** A child without a platform: it is indexed by what its config says, and has that platform from now on. The reference fails. */
   "platform-from-config",
-  /** A platform that is there, but as an artifact, not an image: it gets no index. With all platforms; the reference fails. */
+  /** A platform that the index names, and leads to no image of: it gets no index. With all platforms; the reference fails. */
   "platform-without-image",
   /** A platform of which every layer was skipped: it gets no index. */
   "nothing-to-index",

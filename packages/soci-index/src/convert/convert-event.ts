@@ -18,7 +18,10 @@ export interface ManifestConvertedEvent extends ProgressEvent {
   readonly to: Descriptor;
 }
 
-/** What `convertImage` tells while it works. */
+/**
+ * What `convertImage` tells while it works. A layer that is copied and indexed in one is told of by the events of its indexing,
+ * and by `blob-copied` in the end.
+ */
 export type ConvertEvent =
   | IndexingEvent
   | PrefetchEvent

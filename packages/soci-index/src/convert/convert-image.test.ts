@@ -776,3 +776,43 @@ test.for<[string, ConvertOptions, typeof RangeError | typeof TypeError]>([
   await expect(convertImage({ image: golden("i01"), target }, "latest", options)).rejects.toBeInstanceOf(kind);
   expect(target.log).toEqual([]);
 });
+
+describe("convertImage() does not follow indexes without end:", () => {
+  test.for<[string, ConvertOptions, string]>([
+    ["with all platforms", { platforms: "all" }, "ERR_OCI_INVALID_MANIFEST"],
+    ["with one", { platforms: [AMD64] }, "ERR_OCI_INVALID_MANIFEST"],
+    ["expanded", { nestedIndexes: "expand" }, "ERR_OCI_INVALID_MANIFEST"],
+  ])("nested deep, %s", async ([, options, code]) => {
+    const { store, image, index, layer } = handmade();
+    let root = await image(AMD64, [layer(LAYER)]);
+    for (let depth = 0; depth < 10; depth++) root = await index([root, root]);
+    await expect(
+      convertImage({ image: store, target: memoryTarget() }, root.digest, { ...SMALL, ...options }),
+    ).rejects.toMatchObject({ code });
+  });
+
+  test.for<[string, ConvertOptions, string | undefined]>([
+    ["with all platforms", { platforms: "all" }, undefined],
+    ["with one that is there", { platforms: [AMD64] }, undefined],
+    ["with one that is not", { platforms: [ARM64] }, "ERR_OCI_PLATFORM_NOT_FOUND"],
+    [
+      "with one that is not, and is said to be",
+      { platforms: [{ os: "linux", architecture: "riscv64" }] },
+      "ERR_OCI_PLATFORM_NOT_FOUND",
+    ],
+    ["expanded", { nestedIndexes: "expand" }, "ERR_OCI_TOO_LARGE"],
+  ])("the same index again and again, %s", async ([, options, code]) => {
+    const { store, image, index, layer } = handmade();
+    let nested = await image(AMD64, [layer(LAYER)]);
+    // 20^5 ways down to the same image.
+    for (let depth = 0; depth < 5; depth++) nested = await index(Array<Descriptor>(20).fill(nested));
+    const root = await index([nested, { ...nested, platform: { os: "linux", architecture: "riscv64" } }]);
+    const converting = convertImage({ image: store, target: memoryTarget() }, root.digest, { ...SMALL, ...options });
+    if (code === undefined) {
+      const { platforms, decisions } = await converting;
+      expect(platforms.map(({ platform }) => platform)).toEqual([AMD64]);
+      const codes = decisions.map((decision) => decision.code);
+      expect(codes.includes("platform-without-image")).toBe(options.platforms === "all");
+    } else await expect(converting).rejects.toMatchObject({ code });
+  });
+});

@@ -193,7 +193,9 @@ export async function convertImage(
     decide,
   });
 
-  const { target, inflate, pool } = ports;
+  const { target, inflate } = ports;
+  // One layer gains nothing by a thread of its own, and would pay for its start.
+  const pool = builds.length > 1 ? ports.pool : undefined;
   const hints = { tag, images: images.map((one) => one.image) };
   const known =
     settings.force || builds.length === 0 ? undefined : await KnownZtocs.gather(target, hints, settings, read);

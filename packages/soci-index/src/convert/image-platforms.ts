@@ -8,6 +8,7 @@ import {
   OCI_CONFIG,
   OciError,
   type Descriptor,
+  type Digest,
   type ImageManifest,
   type Platform,
 } from "@socikit/oci";
@@ -19,24 +20,29 @@ import type { SourceContent } from "./source-content.ts";
  */
 export async function imagePlatforms(
   source: SourceContent,
-  descriptor: Descriptor,
-  depth = 0,
+  descriptors: readonly Descriptor[],
 ): Promise<readonly Platform[]> {
-  const { platform, mediaType } = descriptor;
-  if (platform !== undefined) return isUnknown(platform) ? [] : [platform];
-  if (isIndexType(mediaType)) {
-    if (depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
+  const found: Platform[] = [];
+  const entered = new Set<Digest>();
+  const walk = async (descriptor: Descriptor, depth: number): Promise<void> => {
+    const { platform, mediaType, digest } = descriptor;
+    if (platform !== undefined) {
+      if (!isUnknown(platform)) found.push(platform);
+      return;
+    }
+    // What is listed again has no other platforms, and indexes could be listed without end.
+    if ((!isIndexType(mediaType) && !isManifestType(mediaType)) || entered.has(digest)) return;
+    entered.add(digest);
+    if (depth > MAX_INDEX_DEPTH) throw tooDeep(descriptor);
     const { document } = await source.document(descriptor);
-    const children = "index" in document ? document.index.manifests : [];
-    const found: Platform[] = [];
-    for (const child of children) found.push(...(await imagePlatforms(source, child, depth + 1)));
-    return found;
-  }
-  if (!isManifestType(mediaType)) return [];
-  const { document } = await source.document(descriptor);
-  if ("index" in document) return [];
-  const own = await configPlatform(source, document.manifest);
-  return own === undefined ? [] : [own];
+    if ("index" in document) for (const child of document.index.manifests) await walk(child, depth + 1);
+    else {
+      const own = await configPlatform(source, document.manifest);
+      if (own !== undefined) found.push(own);
+    }
+  };
+  for (const descriptor of descriptors) await walk(descriptor, 0);
+  return found;
 }
 
 /** The platform that an image's config says, normalised; `undefined` where the config is no image's. */

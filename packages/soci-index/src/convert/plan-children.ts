@@ -114,7 +114,7 @@ class ChildPlanner {
 
   async #keep(child: Descriptor, code: ConvertDecisionCode, what: string): Promise<KeptChild> {
     this.#decide(code, child, what);
-    const kept = await this.#manifestsAt(child, 0);
+    const kept = await this.#manifestsAt(child, 0, new Set());
     const content = isManifestType(child.mediaType) ? (await this.#source.document(child)).document : undefined;
     const manifest = content !== undefined && "manifest" in content ? content.manifest : undefined;
     return { child, kept, ...(manifest === undefined ? {} : { manifest }) };
@@ -122,7 +122,7 @@ class ChildPlanner {
 
   async #rewrite(child: Descriptor): Promise<ChildPlan> {
     const chosen = this.#chosenAt(child);
-    const below = await manifestsBelow(this.#source, child, 0);
+    const below = await manifestsBelow(this.#source, child);
     const from = below.find(({ digest }) => digest === chosen?.image.descriptor.digest) ?? below[0];
     if (from === undefined) return this.#keep(child, "not-a-manifest", "is an index of nothing: it stays as it is");
     const { document } = await this.#source.document(from);
@@ -131,7 +131,7 @@ class ChildPlanner {
     const { manifest, withoutLayers } = document;
     this.#addBlobs(manifest);
     if (from.digest !== child.digest) {
-      const lost = [...new Set(below.map(({ digest }) => digest))].filter((digest) => digest !== from.digest);
+      const lost = below.map(({ digest }) => digest).filter((digest) => digest !== from.digest);
       const others = lost.length === 0 ? "" : `, and ${lost.length} more below it are lost`;
       this.#decide(
         "nested-index-flattened",
@@ -152,8 +152,10 @@ class ChildPlanner {
     return { child, from, manifest, withoutLayers, platform: child.platform ?? said };
   }
 
-  /** The manifests at and below one that stays as it is. */
-  async #manifestsAt(descriptor: Descriptor, depth: number): Promise<readonly KeptManifest[]> {
+  /** The manifests at and below one that stays as it is, each once. */
+  async #manifestsAt(descriptor: Descriptor, depth: number, seen: Set<Digest>): Promise<readonly KeptManifest[]> {
+    if (seen.has(descriptor.digest)) return [];
+    seen.add(descriptor.digest);
     if (!isManifestType(descriptor.mediaType) && !isIndexType(descriptor.mediaType))
       return [{ descriptor, bytes: await this.#source.opaque(descriptor) }];
     const { document, bytes } = await this.#source.document(descriptor);
@@ -161,7 +163,7 @@ class ChildPlanner {
     if ("manifest" in document) this.#addBlobs(document.manifest);
     else {
       if (depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
-      for (const inner of document.index.manifests) below.push(...(await this.#manifestsAt(inner, depth + 1)));
+      for (const inner of document.index.manifests) below.push(...(await this.#manifestsAt(inner, depth + 1, seen)));
     }
     return [...below, { descriptor, bytes }];
   }
@@ -209,19 +211,20 @@ class ChildPlanner {
   }
 }
 
-/** The manifests at and below a descriptor, depth first. All of it is read, as the reference reads it. */
-async function manifestsBelow(
-  source: SourceContent,
-  descriptor: Descriptor,
-  depth: number,
-): Promise<readonly Descriptor[]> {
-  if (isManifestType(descriptor.mediaType)) return [descriptor];
-  if (!isIndexType(descriptor.mediaType)) return [];
-  if (depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
-  const { document } = await source.document(descriptor);
+/** The manifests at and below a descriptor, depth first, each once. */
+async function manifestsBelow(source: SourceContent, descriptor: Descriptor): Promise<readonly Descriptor[]> {
   const found: Descriptor[] = [];
-  for (const child of "index" in document ? document.index.manifests : [])
-    found.push(...(await manifestsBelow(source, child, depth + 1)));
+  const seen = new Set<Digest>();
+  const walk = async (at: Descriptor, depth: number): Promise<void> => {
+    if (seen.has(at.digest)) return;
+    seen.add(at.digest);
+    if (isManifestType(at.mediaType)) found.push(at);
+    if (!isIndexType(at.mediaType)) return;
+    if (depth >= MAX_INDEX_DEPTH) throw tooDeep(at);
+    const { document } = await source.document(at);
+    for (const child of "index" in document ? document.index.manifests : []) await walk(child, depth + 1);
+  };
+  await walk(descriptor, 0);
   return found;
 }
 

@@ -1,5 +1,11 @@
 import {
+  decodeManifest,
+  isImageIndex,
+  isIndexType,
+  isManifestType,
   MAX_MANIFEST_SIZE,
+  OCI_INDEX,
+  OCI_MANIFEST,
   OciError,
   readAll,
   verifiedContent,
@@ -45,7 +51,10 @@ export class SourceContent {
     const { descriptor, bytes } = await this.#content.fetchManifest(tagOrDigest, this.#options);
     // What the port says besides is about its own listing, and would end up in the converted image.
     const { mediaType, digest, size } = descriptor;
-    return this.add({ mediaType, digest, size }, bytes);
+    if (isManifestType(mediaType) || isIndexType(mediaType)) return this.add({ mediaType, digest, size }, bytes);
+    const document = decodeManifest(bytes);
+    const said = document.mediaType ?? (isImageIndex(document) ? OCI_INDEX : OCI_MANIFEST);
+    return this.add({ mediaType: said, digest, size }, bytes);
   }
 
   /** Takes a manifest that need not be in the source. */

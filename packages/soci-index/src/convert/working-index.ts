@@ -3,6 +3,7 @@ import {
   isManifestType,
   MAX_INDEX_DEPTH,
   OCI_INDEX,
+  OciError,
   type Descriptor,
   type ImageIndex,
   type Platform,
@@ -21,6 +22,9 @@ export interface WorkingIndex {
   /** Whether it was made around a manifest, whose platform is then asked for where nobody asks. */
   readonly isSingle: boolean;
 }
+
+/** Children of an index whose indexes are expanded: as many as one index may have. */
+const MAX_CHILDREN = 10_000;
 
 /** What becomes of indexes in the index. */
 export type NestedIndexes = "first" | "expand";
@@ -46,8 +50,7 @@ export async function workingIndex(
     decide({ code: "single-manifest", digest: descriptor.digest, message });
     return singleIndex(source, only);
   }
-  const platforms: Platform[] = [];
-  for (const child of children) platforms.push(...(await imagePlatforms(source, child, 1)));
+  const platforms = await imagePlatforms(source, children);
   return {
     index: { ...document.index, mediaType: OCI_INDEX, manifests: children },
     // Attestations that an index says nothing of, their configs do.
@@ -57,7 +60,7 @@ export async function workingIndex(
 }
 
 async function singleIndex(source: SourceContent, descriptor: Descriptor): Promise<WorkingIndex> {
-  const platforms = await imagePlatforms(source, descriptor);
+  const platforms = await imagePlatforms(source, [descriptor]);
   const [platform] = platforms;
   if (platform === undefined)
     throw new SociIndexError(
@@ -86,6 +89,11 @@ async function expanded(
     const message = `${nameOfChild(child)} is an index in the index: its ${inner.length} children take its place`;
     decide({ code: "nested-index-expanded", digest: child.digest, message });
     all.push(...(await expanded(source, inner, decide, depth + 1)));
+    if (all.length > MAX_CHILDREN)
+      throw new OciError(
+        "ERR_OCI_TOO_LARGE",
+        `Cannot convert ${child.digest}: its indexes have over ${MAX_CHILDREN} children`,
+      );
   }
   return all;
 }
