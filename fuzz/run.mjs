@@ -117,7 +117,7 @@ async function execute(run, input) {
       : `${error.code ?? error.name} ${error.message.replace(/"[^]*"/, '""').replace(/sha\d+:[0-9a-f]+|\d+/g, "#")}`;
   let finding;
   if (error !== undefined && typeof error.code !== "string") finding = `uncoded ${text}`;
-  else if (error?.code?.startsWith("ERR_") && !/^ERR_(?:ZTOC|INFLATE|OCI|SOCI)_/.test(error.code))
+  else if (error?.code?.startsWith("ERR_") && !/^ERR_(?:ZTOC|INFLATE|OCI|REGISTRY|SOCI)_/.test(error.code))
     finding = `foreign ${text}`;
   else if (cpuMs > MAX_CPU_MS) finding = `slow ${text}`;
   else if (growth > MAX_GROWTH_KB) finding = `large ${text}`;
@@ -139,6 +139,7 @@ function save(directory, text, input) {
 async function builtPackages() {
   const dist = "../packages/ztoc/dist/";
   const { chooseLayer } = await import("../packages/soci-index/dist/create/layer-choice.js");
+  const { readArchiveMembers } = await import("../packages/registry/dist/node/archive-members.js");
   const { loadInflate } = await import("@socikit/inflate");
   return {
     ...(await import("@socikit/ztoc")),
@@ -146,7 +147,9 @@ async function builtPackages() {
     ...(await import("@socikit/oci")),
     ...(await import("@socikit/soci-index")),
     ...(await import("@socikit/soci-index/build")),
+    ...(await import("@socikit/soci-index/node")),
     chooseLayer,
+    readArchiveMembers,
     ...(await import(`${dist}tar-parser.js`)),
     ...(await import(`${dist}tar-header.js`)),
     ...(await import(`${dist}pax.js`)),

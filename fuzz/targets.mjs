@@ -8,6 +8,7 @@ import { crc32, deflateRawSync, gunzipSync, gzipSync, inflateRawSync, constants 
 import { GZIP, MEMBERS, RAW, readCase } from "./core/case.mjs";
 import { indexTargets } from "./index-targets.mjs";
 import { stateTargets } from "./state-targets.mjs";
+import { storeTargets } from "./store-targets.mjs";
 
 /** Two answers that should be one. */
 export class Unexpected extends Error {}
@@ -94,6 +95,7 @@ export async function createTargets(api, layers) {
     },
     ...(await stateTargets(api, { check, equal })),
     ...indexTargets(api, { check, equal }),
+    ...storeTargets(api, { check }, tars),
     resume: { seeds: [...long, ...gzips], words: ["\0\0\0\xff\xff"], run: (bytes) => resume(api, bytes) },
     zinfo: { seeds: zinfos, words: [], run: (bytes) => zinfo(api, bytes) },
     "tar-zinfo": { seeds: tarZinfos, words: [], run: (bytes) => tarZinfo(api, bytes) },

@@ -4,11 +4,13 @@ import { fileURLToPath } from "node:url";
 import * as oci from "@socikit/oci";
 import * as sociIndex from "@socikit/soci-index";
 import { decodePrefetchList } from "@socikit/soci-index/build";
+import { decodeCatalogue, encodeCatalogue } from "@socikit/soci-index/node";
 import { loadInflate } from "@socikit/inflate";
 import * as ztoc from "@socikit/ztoc";
 import { buildZtoc, ResumableBuild } from "@socikit/ztoc/build";
 import { expect, test } from "vitest";
 import { createTargets } from "../fuzz/targets.mjs";
+import { readArchiveMembers } from "../packages/registry/src/node/archive-members.ts";
 import { chooseLayer } from "../packages/soci-index/src/create/layer-choice.ts";
 import { parsePax } from "../packages/ztoc/src/pax.ts";
 import { parseTarHeader } from "../packages/ztoc/src/tar-header.ts";
@@ -23,7 +25,10 @@ const targets = await createTargets(
     ...ztoc,
     buildZtoc,
     chooseLayer,
+    decodeCatalogue,
     decodePrefetchList,
+    encodeCatalogue,
+    readArchiveMembers,
     ResumableBuild,
     inflate,
     TarParser,

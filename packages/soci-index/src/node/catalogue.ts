@@ -74,7 +74,7 @@ export function decodeCatalogue(bytes: Uint8Array): Catalogue {
   }
   const document = objectOf(json, "it");
   if (document["version"] !== VERSION) {
-    if (typeof document["version"] !== "number") throw malformed("version is not a number");
+    if (!Number.isSafeInteger(document["version"])) throw malformed("version is not a number");
     throw new SociIndexError(
       "ERR_SOCI_CATALOGUE_VERSION",
       `Cannot read catalogue: it has version ${document["version"]}, and this program knows ${VERSION}`,
