@@ -62,15 +62,19 @@ test("sweep() removes what killed writers left, and nothing that is someone's", 
   const left = [join(layout.directory, `.index.json.${uuid}`), join(blobs, "sha256", `.abc.${uuid}`)];
   for (const path of [...left, join(blobs, ".socikit-upload-00"), join(layout.directory, ".socikit-index.lock.tmp")])
     await writeFile(path, "12345");
+  for (const name of ["young", "old"])
+    await writeFile(join(layout.directory, `.socikit-${name}.lock.${uuid}`), "12345");
+  await utimes(join(layout.directory, `.socikit-old.lock.${uuid}`), longAgo, longAgo);
   await mkdir(join(blobs, "md5"));
   await writeFile(join(blobs, "md5", "x"), "");
   await writeFile(join(blobs, "sha256", "notes"), "");
   const upload = await layout.begin();
-  expect((await layout.sweep()).leftovers.count).toBe(0);
+  expect((await layout.sweep({ dryRun: true })).leftovers.count).toBe(1);
   await upload.abort();
-  expect((await layout.sweep({ graceMs: 0 })).leftovers).toEqual({ count: 3, bytes: 15 });
+  expect((await layout.sweep({ graceMs: 0 })).leftovers).toEqual({ count: 4, bytes: 20 });
   expect((await readdir(layout.directory)).sort()).toEqual([
     ".socikit-index.lock.tmp",
+    `.socikit-young.lock.${uuid}`,
     "blobs",
     "index.json",
     "oci-layout",

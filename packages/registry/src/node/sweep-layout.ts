@@ -37,6 +37,9 @@ export interface SweepReport {
 /** A day. */
 export const SWEEP_GRACE_MS: number = 24 * 3600 * 1000;
 
+/** Milliseconds that a lock's file is left alone, whatever the grace: it is there for one rename and one read. */
+const LOCK_GRACE_MS = 60_000;
+
 /** The blobs of a layout directory, by name. Files whose names are no digests are left out. */
 export async function* blobsBelow(directory: string, options?: ReadOptions): AsyncGenerator<StoredBlob> {
   for (const algorithm of ["sha256", "sha512"]) {
@@ -75,7 +78,9 @@ export async function sweepLayout(
       signal?.throwIfAborted();
       const path = join(directory, folder, name);
       const file = isLeftover(name) ? await fileAt(path) : undefined;
-      if (file !== undefined && isOld(file.mtime)) leftovers.push({ path, size: file.size });
+      // A lock that is moved aside may be somebody's, for the moment that it takes to look at it.
+      const isLock = name.includes(".lock.") && file !== undefined && Date.now() - file.mtimeMs < LOCK_GRACE_MS;
+      if (file !== undefined && isOld(file.mtime) && !isLock) leftovers.push({ path, size: file.size });
     }
   if (!dryRun) {
     const folders = new Set<string>();
@@ -110,10 +115,9 @@ async function reachedFrom(
   return reached;
 }
 
-/** What `replaceFile` and uploads leave where they are killed: `.NAME.UUID`, `.socikit-upload-ID`. Locks are not theirs. */
+/** What `replaceFile`, locks and uploads leave where they are killed: `.NAME.UUID`, `.socikit-upload-ID`. */
 function isLeftover(name: string): boolean {
-  const isTemporary = /^\..+\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name) && !name.includes(".lock.");
-  return isTemporary || name.startsWith(".socikit-upload-");
+  return /^\..+\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name) || name.startsWith(".socikit-upload-");
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {
@@ -125,7 +129,9 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-async function fileAt(path: string): Promise<{ readonly size: number; readonly mtime: Date } | undefined> {
+async function fileAt(
+  path: string,
+): Promise<{ readonly size: number; readonly mtime: Date; readonly mtimeMs: number } | undefined> {
   try {
     const found = await stat(path);
     return found.isFile() ? found : undefined;
