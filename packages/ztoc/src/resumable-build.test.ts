@@ -178,6 +178,13 @@ describe("ResumableBuild that goes on elsewhere builds the same, of", () => {
       ),
     ],
     [
+      "the same behind a whole window of a later member, where Go looks at the record first",
+      (() => {
+        const tar = concat(tarEntry({}, new Uint8Array(31_744)), tarEntry({ typeflag: "x" }, "no record".padEnd(100)));
+        return concat(named("", tar.subarray(0, 100)), named("", tar.subarray(100, 32_868)), zlibSync(short));
+      })(),
+    ],
+    [
       "a name too long for the reference, behind the end",
       concat(named("n", tar), named("m".repeat(600), new Uint8Array(9))),
     ],
