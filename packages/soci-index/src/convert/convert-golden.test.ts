@@ -4,6 +4,7 @@ import { goldenContent, goldenImage } from "../../../../testdata/golden-images.t
 import { describeOutcome } from "../create/describe-outcome.ts";
 import { describePrefetch } from "../prefetch/plan-prefetch.ts";
 import { convertRuns, optionsOf, type ConvertRun } from "../testing/golden-runs.ts";
+import { memoPool } from "../testing/memo-pool.ts";
 import { memoryTarget, type MemoryTarget } from "../testing/memory-target.ts";
 import { convertImage, type ConvertOptions, type ConvertResult } from "./convert-image.ts";
 import { parseRequestedPlatform } from "./requested-platform.ts";
@@ -11,6 +12,9 @@ import { standaloneRoot } from "./standalone-root.ts";
 
 /** The machine that the reference ran on. */
 const HOST: Platform = { os: "linux", architecture: "amd64" };
+
+/** Most runs are of the same few layers. */
+const pool = memoPool();
 
 /** What a run reads: the layout's blobs, and its `index.json`. */
 interface Input {
@@ -56,7 +60,7 @@ async function convert(
   const root = await standaloneRoot(input.content, { index: text(input.index), ociLayout: text(input.ociLayout) });
   const target = memoryTarget();
   const options = optionsOf(run.args, (platform) => parseRequestedPlatform(platform, HOST));
-  const result = await convertImage({ image: input.content, target }, root, {
+  const result = await convertImage({ image: input.content, target, pool }, root, {
     ...options,
     hostPlatform: HOST,
     ...more,

@@ -21,6 +21,7 @@ import { createIndex } from "../create/create-index.ts";
 import { SOCI_INDEX_V2 } from "../media-types.ts";
 import { decodeSociIndex } from "../soci-index.ts";
 import { convertRuns } from "../testing/golden-runs.ts";
+import { memoPool } from "../testing/memo-pool.ts";
 import { memoryTarget, type MemoryTarget } from "../testing/memory-target.ts";
 import type { ConvertEvent } from "./convert-event.ts";
 import { convertImage, type ConvertOptions } from "./convert-image.ts";
@@ -29,6 +30,8 @@ type Source = ManifestReader & BlobReader;
 
 const AMD64: Platform = { os: "linux", architecture: "amd64" };
 const ARM64: Platform = { os: "linux", architecture: "arm64" };
+/** Most tests are of the same few layers. */
+const pool = memoPool();
 const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
@@ -143,7 +146,7 @@ test("convertImage() reads each layer once for its copy and its zTOC, and writes
 
 test("convertImage() says which manifest took the place of which", async () => {
   const target = memoryTarget();
-  const { source, manifests, platforms } = await convertImage({ image: golden("i04"), target }, "latest", SMALL);
+  const { source, manifests, platforms } = await convertImage({ pool, image: golden("i04"), target }, "latest", SMALL);
   expect(source.digest).toBe(rootOf("i04"));
   const old = decodeManifest((await golden("i04").fetchManifest("latest")).bytes) as ImageIndex;
   expect(manifests.map(({ from }) => from.digest)).toEqual(old.manifests.map(({ digest }) => digest));
@@ -164,7 +167,7 @@ test("convertImage() in the place where the image is copies nothing", async () =
   const { bytes, descriptor } = await golden("i01").fetchManifest("latest");
   await target.tag("latest", await target.pushManifest(bytes, descriptor.mediaType));
   target.log.length = 0;
-  const { image } = await convertImage({ image: target, target }, "latest", { ...SMALL, tag: "latest" });
+  const { image } = await convertImage({ pool, image: target, target }, "latest", { ...SMALL, tag: "latest" });
   expect(image).toEqual(convertRuns[0]!.index);
   const made = new Set(Object.keys(convertRuns[0]!.newBlobs!));
   for (const line of target.log) expect(line === "tag latest" || made.has(line.split(" ")[1]!), line).toBe(true);
@@ -176,7 +179,7 @@ test("convertImage() mounts what another repository of the registry has, and rea
   const [first, ...others] = layersOf("i01");
   target.elsewhere.set("library/app", new Map([[first!, goldenBlob(first!)]]));
   const reasons: string[] = [];
-  const { image } = await convertImage({ image: source, target }, "latest", {
+  const { image } = await convertImage({ pool, image: source, target }, "latest", {
     ...SMALL,
     mountFrom: "library/app",
     onEvent: (event) => void (event.type === "blob-skipped" && reasons.push(`${event.reason} ${event.digest}`)),
@@ -191,7 +194,7 @@ test("convertImage() mounts what another repository of the registry has, and rea
 describe("convertImage() uses zTOCs again that the target has", () => {
   const convertAgain = async (target: MemoryTarget, options: ConvertOptions) => {
     const { source, streamed, opened } = counting(golden("i04"));
-    const { image, platforms } = await convertImage({ image: source, target }, "latest", {
+    const { image, platforms } = await convertImage({ pool, image: source, target }, "latest", {
       ...SMALL,
       platforms: "all",
       ...options,
@@ -204,7 +207,8 @@ describe("convertImage() uses zTOCs again that the target has", () => {
   test.for<[string, (target: MemoryTarget) => Promise<unknown>, ConvertOptions]>([
     [
       "from the conversion that has the tag",
-      (target) => convertImage({ image: golden("i04"), target }, "latest", { ...SMALL, platforms: "all", tag: "soci" }),
+      (target) =>
+        convertImage({ pool, image: golden("i04"), target }, "latest", { ...SMALL, platforms: "all", tag: "soci" }),
       { tag: "soci" },
     ],
     [
@@ -226,10 +230,10 @@ describe("convertImage() uses zTOCs again that the target has", () => {
 
   test("from the SOCI indexes of an image that is converted already", async () => {
     const target = memoryTarget();
-    await convertImage({ image: golden("i04"), target }, "latest", { ...SMALL, platforms: "all", tag: "soci" });
+    await convertImage({ pool, image: golden("i04"), target }, "latest", { ...SMALL, platforms: "all", tag: "soci" });
     const { source, streamed, opened } = counting(target);
     target.log.length = 0;
-    const { image } = await convertImage({ image: source, target }, "soci", { ...SMALL, platforms: "all" });
+    const { image } = await convertImage({ pool, image: source, target }, "soci", { ...SMALL, platforms: "all" });
     expect(image).toEqual(convertRuns[6]!.index);
     expect([streamed, opened]).toEqual([[], []]);
     expect(target.log.filter((line) => line.startsWith("blob "))).toEqual([]);
@@ -241,9 +245,9 @@ describe("convertImage() uses zTOCs again that the target has", () => {
     ["of another tool", { buildToolIdentifier: "another" }],
   ])("but not %s", async ([, options]) => {
     const target = memoryTarget();
-    await convertImage({ image: golden("i04"), target }, "latest", { ...SMALL, platforms: "all", tag: "soci" });
+    await convertImage({ pool, image: golden("i04"), target }, "latest", { ...SMALL, platforms: "all", tag: "soci" });
     const { image, read, reused } = await convertAgain(target, { tag: "soci", ...options });
-    const fresh = await convertImage({ image: golden("i04"), target: memoryTarget() }, "latest", {
+    const fresh = await convertImage({ pool, image: golden("i04"), target: memoryTarget() }, "latest", {
       ...SMALL,
       platforms: "all",
       ...options,
@@ -255,7 +259,7 @@ describe("convertImage() uses zTOCs again that the target has", () => {
 
   test("says so of each layer as the reference does: once more for a platform that shares it, not with force", async () => {
     const lines = async (force: boolean) => {
-      const { platforms } = await convertImage({ image: golden("i04"), target: memoryTarget() }, "latest", {
+      const { platforms } = await convertImage({ pool, image: golden("i04"), target: memoryTarget() }, "latest", {
         ...SMALL,
         platforms: "all",
         force,
@@ -269,15 +273,16 @@ describe("convertImage() uses zTOCs again that the target has", () => {
   test("and builds those that are damaged, not of the layer, or end after its first gzip member", async () => {
     const target = memoryTarget();
     const multi = golden("i09");
-    const { platforms } = await convertImage({ image: multi, target }, rootOf("i09"), { ...SMALL, tag: "soci" });
+    const { platforms } = await convertImage({ pool, image: multi, target }, rootOf("i09"), { ...SMALL, tag: "soci" });
     const [layer] = platforms[0]!.layers;
     const good = target.blobs.get(layer!.ztoc!.digest)!;
     const index = decodeSociIndex(target.manifests.get(platforms[0]!.index.digest)!);
-    const tiny = (await convertImage({ image: golden("i01"), target: memoryTarget() }, "latest", SMALL)).platforms[0]!;
+    const tiny = (await convertImage({ pool, image: golden("i01"), target: memoryTarget() }, "latest", SMALL))
+      .platforms[0]!;
     for (const bytes of [good.slice(0, -1), new Uint8Array(100), goldenBlob(tiny.layers[0]!.layer.digest)]) {
       // Under the digest that the index names: what comes does not fit it.
       target.blobs.set(layer!.ztoc!.digest, bytes);
-      const again = await convertImage({ image: multi, target }, rootOf("i09"), { ...SMALL, tag: "soci" });
+      const again = await convertImage({ pool, image: multi, target }, rootOf("i09"), { ...SMALL, tag: "soci" });
       expect(again.image).toEqual(convertRuns[16]!.index);
       expect(again.platforms[0]!.layers[0]!.reused).toBe(false);
     }
@@ -290,7 +295,7 @@ describe("convertImage() that is stopped", () => {
     const run = convertRuns[6]!;
     const options: ConvertOptions = { ...SMALL, platforms: "all", tag: "soci" };
     const all: string[] = [];
-    await convertImage({ image: golden("i04"), target: memoryTarget() }, "latest", {
+    await convertImage({ pool, image: golden("i04"), target: memoryTarget() }, "latest", {
       ...options,
       onEvent: ({ type }) => void all.push(type),
     });
@@ -300,7 +305,7 @@ describe("convertImage() that is stopped", () => {
       const reason = new Error(`stopped at ${stop}`);
       let count = 0;
       const onEvent = (): void => void (count++ === stop && abort.abort(reason));
-      const converting = convertImage({ image: golden("i04"), target }, "latest", {
+      const converting = convertImage({ pool, image: golden("i04"), target }, "latest", {
         ...options,
         signal: abort.signal,
         onEvent,
@@ -308,7 +313,7 @@ describe("convertImage() that is stopped", () => {
       await expect(converting).rejects.toBe(reason);
       expect([target.tags.size, target.uploads.size]).toEqual([0, 0]);
       if (stop % 16 !== 0) continue;
-      const { image } = await convertImage({ image: golden("i04"), target }, "latest", options);
+      const { image } = await convertImage({ pool, image: golden("i04"), target }, "latest", options);
       expect(image).toEqual(run.index);
       expect(target.tags.get("soci")).toBe(image.digest);
     }
@@ -374,7 +379,7 @@ test.for<[string, number]>([
       );
     },
   };
-  const { image } = await convertImage({ image: inPieces, target: shaky }, "latest", SMALL);
+  const { image } = await convertImage({ pool, image: inPieces, target: shaky }, "latest", SMALL);
   expect(image).toEqual(convertRuns[0]!.index);
   expect(broken.size).toBe(2);
   expect(target.uploads.size).toBe(0);
@@ -390,9 +395,11 @@ test("convertImage() believes no source: a layer that is another leaves nothing 
     stream: (blob, options) => content.stream(blob.digest === layer ? { digest: TINY, size: 122 } : blob, options),
   };
   const target = memoryTarget();
-  await expect(convertImage({ image: lying, target }, "latest", { ...SMALL, tag: "soci" })).rejects.toMatchObject({
-    code: "ERR_OCI_SIZE_MISMATCH",
-  });
+  await expect(convertImage({ pool, image: lying, target }, "latest", { ...SMALL, tag: "soci" })).rejects.toMatchObject(
+    {
+      code: "ERR_OCI_SIZE_MISMATCH",
+    },
+  );
   expect([target.manifests.size, target.uploads.size, target.tags.size]).toEqual([0, 0, 0]);
   expect(target.blobs.has(layer!)).toBe(false);
 });
@@ -402,7 +409,7 @@ describe("convertImage() keeps attestations where that is asked for", () => {
 
   test("as they are, of the manifest that took the place of theirs", async () => {
     const target = memoryTarget();
-    const { image, manifests, decisions } = await convertImage({ image: golden("i04"), target }, "latest", keep);
+    const { image, manifests, decisions } = await convertImage({ pool, image: golden("i04"), target }, "latest", keep);
     const entry = indexIn(target, image.digest).manifests[3]!;
     const old = decodeManifest((await golden("i04").fetchManifest("latest")).bytes) as ImageIndex;
     expect(entry).toEqual({
@@ -442,7 +449,11 @@ describe("convertImage() keeps attestations where that is asked for", () => {
       },
     ]);
     const target = memoryTarget();
-    const { image: converted, manifests, decisions } = await convertImage({ image: store, target }, root.digest, keep);
+    const {
+      image: converted,
+      manifests,
+      decisions,
+    } = await convertImage({ pool, image: store, target }, root.digest, keep);
     const [first, second] = indexIn(target, converted.digest).manifests;
     expect(second!.annotations!["vnd.docker.reference.digest"]).toBe(first!.digest);
     const moved = decodeManifest(target.manifests.get(second!.digest)!);
@@ -464,11 +475,14 @@ describe("convertImage() keeps attestations where that is asked for", () => {
       layers: [json("application/vnd.example.thing+json", { a: 1 })],
     });
     const root = await index([amd64, artifact]);
-    const kept = await convertImage({ image: store, target: memoryTarget() }, root.digest, keep);
+    const kept = await convertImage({ pool, image: store, target: memoryTarget() }, root.digest, keep);
     expect(kept.manifests[1]).toEqual({ from: artifact, to: artifact });
     expect(kept.decisions.map(({ code }) => code)).toEqual(["artifact-kept"]);
     const target = memoryTarget();
-    const rewritten = await convertImage({ image: store, target }, root.digest, { ...keep, keepAttestations: false });
+    const rewritten = await convertImage({ pool, image: store, target }, root.digest, {
+      ...keep,
+      keepAttestations: false,
+    });
     expect(rewritten.decisions.map(({ code }) => code)).toEqual(["artifact-rewritten"]);
     const written = decodeManifest(target.manifests.get(rewritten.manifests[1]!.to.digest)!) as ImageManifest;
     expect(written.config.mediaType).toBe(OCI_CONFIG);
@@ -477,7 +491,11 @@ describe("convertImage() keeps attestations where that is asked for", () => {
 
 describe("convertImage() of an index in the index", () => {
   test("takes one manifest of it as the reference does, and says which are lost", async () => {
-    const { decisions } = await convertImage({ image: golden("i10"), target: memoryTarget() }, rootOf("i10"), SMALL);
+    const { decisions } = await convertImage(
+      { pool, image: golden("i10"), target: memoryTarget() },
+      rootOf("i10"),
+      SMALL,
+    );
     expect(decisions).toMatchObject([
       {
         code: "nested-index-flattened",
@@ -488,7 +506,7 @@ describe("convertImage() of an index in the index", () => {
 
   test("expands it where that is asked for, so that all of its platforms can be had", async () => {
     const target = memoryTarget();
-    const { image, decisions } = await convertImage({ image: golden("i10"), target }, rootOf("i10"), {
+    const { image, decisions } = await convertImage({ pool, image: golden("i10"), target }, rootOf("i10"), {
       ...SMALL,
       platforms: "all",
       nestedIndexes: "expand",
@@ -505,7 +523,7 @@ describe("convertImage() of an index in the index", () => {
       ["riscv64", true],
     ]);
     expect(decisions.map(({ code }) => code)).toEqual(["nested-index-expanded"]);
-    const arm64 = { image: golden("i10"), target: memoryTarget() };
+    const arm64 = { pool, image: golden("i10"), target: memoryTarget() };
     const one: ConvertOptions = { ...SMALL, platforms: [ARM64] };
     await expect(convertImage(arm64, rootOf("i10"), one)).rejects.toMatchObject({ code: "ERR_OCI_PLATFORM_NOT_FOUND" });
     await convertImage(arm64, rootOf("i10"), { ...one, nestedIndexes: "expand" });
@@ -518,7 +536,11 @@ describe("convertImage() of an index in the index", () => {
     const nested = { ...(await index([arm64, amd64])), platform: AMD64 };
     const riscv64 = { os: "linux", architecture: "riscv64" };
     const root = await index([nested, { ...(await image(riscv64, [layer(TINY)])), platform: riscv64 }]);
-    const { manifests, platforms } = await convertImage({ image: store, target: memoryTarget() }, root.digest, SMALL);
+    const { manifests, platforms } = await convertImage(
+      { pool, image: store, target: memoryTarget() },
+      root.digest,
+      SMALL,
+    );
     expect(manifests[0]!.from.digest).toBe(amd64.digest);
     expect(platforms[0]!.layers.map(({ layer: own }) => own.digest)).toEqual([LAYER]);
   });
@@ -609,7 +631,7 @@ describe("convertImage() decides", () => {
     ["that a child without a platform has its config's", "i20", ["platform-from-config"]],
   ])("%s: %s", async ([, name, codes]) => {
     const seen: string[] = [];
-    const { decisions } = await convertImage({ image: golden(name), target: memoryTarget() }, rootOf(name), {
+    const { decisions } = await convertImage({ pool, image: golden(name), target: memoryTarget() }, rootOf(name), {
       ...SMALL,
       platforms: "all",
       onEvent: (event) => void (event.type === "decision" && seen.push(event.decision.code)),
@@ -632,14 +654,14 @@ describe("convertImage() decides", () => {
       { ...artifact, platform: riscv64 },
       { ...(await image(AMD64, [layer(LAYER)])), platform: AMD64 },
     ]);
-    const { decisions, platforms } = await convertImage({ image: store, target: memoryTarget() }, root.digest, {
+    const { decisions, platforms } = await convertImage({ pool, image: store, target: memoryTarget() }, root.digest, {
       ...SMALL,
       platforms: "all",
     });
     expect(platforms.map(({ platform }) => platform)).toEqual([AMD64]);
     expect(decisions.map(({ code }) => code)).toEqual(["platform-without-image", "artifact-rewritten"]);
     await expect(
-      convertImage({ image: store, target: memoryTarget() }, root.digest, { ...SMALL, platforms: [riscv64] }),
+      convertImage({ pool, image: store, target: memoryTarget() }, root.digest, { ...SMALL, platforms: [riscv64] }),
     ).rejects.toMatchObject({ code: "ERR_SOCI_NOT_AN_IMAGE" });
   });
 
@@ -650,7 +672,7 @@ describe("convertImage() decides", () => {
     const odd: Descriptor = { mediaType: "application/vnd.example", digest, size, annotations: { a: "b" } };
     const root = await index([{ ...(await image(AMD64, [layer(LAYER)])), platform: AMD64 }, odd]);
     const target = memoryTarget();
-    const { image: converted, decisions } = await convertImage({ image: store, target }, root.digest, SMALL);
+    const { image: converted, decisions } = await convertImage({ pool, image: store, target }, root.digest, SMALL);
     expect(indexIn(target, converted.digest).manifests[1]).toEqual(odd);
     expect(target.manifests.get(digest)).toEqual(bytes);
     expect(decisions.map(({ code }) => code)).toEqual(["not-a-manifest"]);
@@ -667,7 +689,7 @@ describe("convertImage() copies", () => {
     });
     store.blobs.delete(digestOf(config));
     const target = memoryTarget();
-    await convertImage({ image: store, target }, root.digest, SMALL);
+    await convertImage({ pool, image: store, target }, root.digest, SMALL);
     expect(target.blobs.get(digestOf(config))).toEqual(config);
   });
 
@@ -680,7 +702,7 @@ describe("convertImage() copies", () => {
     const root = await image(AMD64, [layer(LAYER), away, { ...layer(OTHER, foreign), urls }]);
     store.blobs.delete(away.digest);
     const target = memoryTarget();
-    const { platforms } = await convertImage({ image: store, target }, root.digest, SMALL);
+    const { platforms } = await convertImage({ pool, image: store, target }, root.digest, SMALL);
     expect(platforms[0]!.layers.map(({ skipped }) => skipped?.code)).toEqual([undefined, "foreign", undefined]);
     expect([target.blobs.has(away.digest), target.blobs.has(OTHER)]).toEqual([false, true]);
   });
@@ -691,7 +713,9 @@ describe("convertImage() copies", () => {
     const root = await index([amd64, { ...(await image(ARM64, [layer(OTHER)])), platform: ARM64 }]);
     store.blobs.delete(OTHER);
     const target = memoryTarget();
-    await expect(convertImage({ image: store, target }, root.digest, { ...SMALL, tag: "soci" })).rejects.toMatchObject({
+    await expect(
+      convertImage({ pool, image: store, target }, root.digest, { ...SMALL, tag: "soci" }),
+    ).rejects.toMatchObject({
       notFound: true,
     });
     expect([target.manifests.size, target.tags.size]).toEqual([0, 0]);
@@ -710,7 +734,7 @@ describe("convertImage() copies", () => {
     };
     const root = await index([amd64, child]);
     const target = memoryTarget();
-    const { image: converted } = await convertImage({ image: store, target }, root.digest, {
+    const { image: converted } = await convertImage({ pool, image: store, target }, root.digest, {
       ...SMALL,
       keepAttestations: true,
     });
@@ -722,7 +746,7 @@ describe("convertImage() copies", () => {
 
 test("convertImage() names the SOCI index in the manifest, and the manifest beside the SOCI index", async () => {
   const target = memoryTarget();
-  const { image, platforms } = await convertImage({ image: golden("i11"), target }, rootOf("i11"), {
+  const { image, platforms } = await convertImage({ pool, image: golden("i11"), target }, rootOf("i11"), {
     ...SMALL,
     platforms: "all",
   });
@@ -744,7 +768,7 @@ describe("convertImage() without a platform asked for takes", () => {
     ["what a lone manifest is of", "i14", ARM64, "windows/amd64"],
     ["the only one that there is", "i07", ARM64, "linux/amd64"],
   ])("%s", async ([, name, hostPlatform, want]) => {
-    const { platforms } = await convertImage({ image: golden(name), target: memoryTarget() }, rootOf(name), {
+    const { platforms } = await convertImage({ pool, image: golden(name), target: memoryTarget() }, rootOf(name), {
       ...SMALL,
       hostPlatform,
     });
@@ -754,7 +778,7 @@ describe("convertImage() without a platform asked for takes", () => {
   });
 
   test("and fails where the host's is not among several", async () => {
-    const converting = convertImage({ image: golden("i04"), target: memoryTarget() }, "latest", {
+    const converting = convertImage({ pool, image: golden("i04"), target: memoryTarget() }, "latest", {
       ...SMALL,
       hostPlatform: { os: "linux", architecture: "s390x" },
     });
@@ -773,7 +797,7 @@ test.for<[string, ConvertOptions, typeof RangeError | typeof TypeError]>([
   ["a tag that is none", { tag: "a b" }, TypeError],
 ])("convertImage() refuses %s", async ([, options, kind]) => {
   const target = memoryTarget();
-  await expect(convertImage({ image: golden("i01"), target }, "latest", options)).rejects.toBeInstanceOf(kind);
+  await expect(convertImage({ pool, image: golden("i01"), target }, "latest", options)).rejects.toBeInstanceOf(kind);
   expect(target.log).toEqual([]);
 });
 
@@ -787,7 +811,7 @@ describe("convertImage() does not follow indexes without end:", () => {
     let root = await image(AMD64, [layer(LAYER)]);
     for (let depth = 0; depth < 10; depth++) root = await index([root, root]);
     await expect(
-      convertImage({ image: store, target: memoryTarget() }, root.digest, { ...SMALL, ...options }),
+      convertImage({ pool, image: store, target: memoryTarget() }, root.digest, { ...SMALL, ...options }),
     ).rejects.toMatchObject({ code });
   });
 
@@ -807,7 +831,10 @@ describe("convertImage() does not follow indexes without end:", () => {
     // 20^5 ways down to the same image.
     for (let depth = 0; depth < 5; depth++) nested = await index(Array<Descriptor>(20).fill(nested));
     const root = await index([nested, { ...nested, platform: { os: "linux", architecture: "riscv64" } }]);
-    const converting = convertImage({ image: store, target: memoryTarget() }, root.digest, { ...SMALL, ...options });
+    const converting = convertImage({ pool, image: store, target: memoryTarget() }, root.digest, {
+      ...SMALL,
+      ...options,
+    });
     if (code === undefined) {
       const { platforms, decisions } = await converting;
       expect(platforms.map(({ platform }) => platform)).toEqual([AMD64]);

@@ -200,7 +200,8 @@ export async function convertImage(
   const known =
     settings.force || builds.length === 0 ? undefined : await KnownZtocs.gather(target, hints, settings, read);
   // While threads build, others are sent.
-  const concurrency = options.concurrency ?? (pool === undefined ? settings.concurrency : 2 * pool.threads);
+  const concurrency =
+    options.concurrency ?? (pool === undefined ? settings.concurrency : Math.max(2, 2 * pool.threads));
   const transfer = { source, target, inflate, pool, known, mountFrom: options.mountFrom, settings, concurrency, tell };
   const built = await transferBlobs(transfer, blobs, builds, read);
   const config = sociIndexConfig();

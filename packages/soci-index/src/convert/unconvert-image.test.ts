@@ -11,12 +11,14 @@ import {
 } from "@socikit/oci";
 import { describe, expect, test } from "vitest";
 import { goldenBlob, goldenContent, goldenImage, goldenImages } from "../../../../testdata/golden-images.ts";
+import { memoPool } from "../testing/memo-pool.ts";
 import { memoryTarget } from "../testing/memory-target.ts";
 import { convertImage, type ConvertOptions, type ConvertRoot } from "./convert-image.ts";
 import { ORIGINALS_TYPE } from "./originals-record.ts";
 import { standaloneRoot } from "./standalone-root.ts";
 import { unconvertImage } from "./unconvert-image.ts";
 
+const pool = memoPool();
 const ALL: ConvertOptions = { platforms: "all", minLayerSize: 0, spanSize: 4_194_304 };
 /** Images that cannot be converted. */
 const BAD = new Set(["i15", "i17", "i18", "i19", "i22", "i23"]);
@@ -42,7 +44,7 @@ async function rootOf(
 async function converted(name: string, options: ConvertOptions = {}) {
   const { content, root } = await rootOf(name);
   const target = memoryTarget();
-  const result = await convertImage({ image: content, target }, root, { ...ALL, ...options });
+  const result = await convertImage({ image: content, target, pool }, root, { ...ALL, ...options });
   return { target, result, root };
 }
 
@@ -184,7 +186,7 @@ test("unconvertImage() goes back through several conversions to what was there f
     tag: "1",
   });
   const { target, root } = first;
-  const second = await convertImage({ image: target, target }, "1", {
+  const second = await convertImage({ image: target, target, pool }, "1", {
     ...ALL,
     platforms: [{ os: "linux", architecture: "arm64" }],
     keepOriginals: true,
