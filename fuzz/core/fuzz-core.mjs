@@ -38,7 +38,7 @@ export function fuzzCore(directory, { seconds, seed, keep }) {
     for (const name of found) {
       const kind = name.replace(/-.*/, "");
       const text = /^FOUND: (.*)$/m.exec(output)?.[1] ?? /^SUMMARY: (?:\w+: )?([\w-]+)/m.exec(output)?.[1] ?? kind;
-      const file = save(directory, text, join(artifacts, name));
+      const file = save(directory, `found ${text}`, join(artifacts, name));
       console.log(`FOUND core: ${text}\n  ${file}`);
     }
     const executions = /number_of_executed_units: (\d+)/.exec(output)?.[1] ?? "?";
