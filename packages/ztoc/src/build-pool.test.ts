@@ -174,6 +174,17 @@ describe.each<[string, BuildPoolOptions]>([
     expect(await outcomeOf(own.build(chunked(small), { ...gzip, signal: controller.signal }))).toBe(reason);
   });
 
+  test("an abort right behind the call ends it, too", async () => {
+    for (let ticks = 0; ticks < 30; ticks++) {
+      const controller = new AbortController();
+      const building = outcomeOf(own.build(never, { ...gzip, signal: controller.signal }));
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      const reason = new Error("enough");
+      controller.abort(reason);
+      expect(await building).toBe(reason);
+    }
+  });
+
   test("close() ends what runs and what waits; then nothing can be built", async () => {
     const closing = createBuildPool(options);
     const running = [1, 2, 3, 4].map(() => outcomeOf(closing.build({ size: 100, read: never }, gzip)));

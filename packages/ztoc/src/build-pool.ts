@@ -128,6 +128,8 @@ class Pool implements BuildPool {
     try {
       const turn = await this.#admission.enter(BUILD_BYTES + expected, abort.signal);
       try {
+        // Its listeners hear of no abort that has been.
+        abort.signal.throwIfAborted();
         return await this.#buildInTurn(turn, layer, builderOptions, abort.signal);
       } finally {
         turn.leave();
@@ -225,6 +227,7 @@ async function runBuild(build: PooledBuild, turn: Turn, layer: PoolLayer, signal
 
 /** Opens a layer, and does not wait for it after an abort: what comes then is thrown away. */
 function openLayer(open: Extract<PoolLayer, (...options: never) => unknown>, signal: AbortSignal): Promise<LayerInput> {
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason);
     signal.addEventListener("abort", giveUp, { once: true });
