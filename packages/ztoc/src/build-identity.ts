@@ -77,10 +77,15 @@ export function checkIdentity(state: StateReader, wanted: BuildIdentity): void {
     if (saved[option] !== wanted[option])
       throw new ZtocError(
         "ERR_ZTOC_STATE_OPTIONS",
-        `Cannot go on with a saved build: its ${option} is ${JSON.stringify(saved[option])}, not ${JSON.stringify(wanted[option])}`,
+        `Cannot go on with a saved build: its ${option} is ${shown(saved[option])}, not ${shown(wanted[option])}`,
       );
 }
 
 function layerName({ layerDigest, layerSize }: BuildIdentity): string {
-  return layerDigest === "" ? "a layer without a name" : `the layer ${layerDigest} of ${layerSize} bytes`;
+  return layerDigest === "" ? "a layer without a name" : `the layer ${shown(layerDigest)} of ${layerSize} bytes`;
+}
+
+/** What is saved may be anything. */
+function shown(value: string | number | boolean): string {
+  return JSON.stringify(typeof value === "string" ? value.slice(0, 200) : value);
 }
