@@ -4,10 +4,11 @@ import { createReadStream, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { openLayoutDirectory } from "@socikit/registry/node";
 import { createIndex } from "@socikit/soci-index/build";
 import { pushSampleImage } from "../sample-image.mjs";
+import { runPage } from "./headless-page.mjs";
 
 const [playwright, executablePath = "/usr/bin/chromium"] = process.argv.slice(2);
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -40,38 +41,13 @@ const registry = spawn(process.execPath, [
   "127.0.0.1:0",
 ]);
 let problem;
-let browser;
 try {
   const host = await listening(registry);
-  const { chromium } = await import(pathToFileURL(join(playwright, "index.mjs")).href);
-  browser = await chromium.launch({
-    executablePath,
-    headless: true,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
-  console.log(`Chromium ${browser.version()}`);
-  const page = await browser.newPage();
-  const lines = [];
-  page.on("console", (message) => {
-    lines.push(message.text());
-    console.log(message.text());
-  });
-  page.on("pageerror", (error) => console.log(`FAIL the page: ${error.stack}`));
-  await page.goto(`http://127.0.0.1:${pages.address().port}/runtime-tests/browser/page.html?image=${host}/app:v1`);
-  await page.waitForFunction(() => document.title === "done", undefined, { timeout: 60_000 });
-  if (!/^[1-9]\d* passed, 0 failed$/.test(lines.at(-1))) problem = "some checks failed";
+  const url = `http://127.0.0.1:${pages.address().port}/runtime-tests/browser/page.html?image=${host}/app:v1`;
+  problem = await runPage({ playwright, executablePath }, url);
 } catch (error) {
   problem = error.stack;
 } finally {
-  await browser?.close();
   registry.kill();
   pages.closeAllConnections();
   pages.close();
