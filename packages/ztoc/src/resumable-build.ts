@@ -301,10 +301,9 @@ function fromPosition(layer: LayerInput, position: number): LayerInput {
     size: Math.max(0, layer.size - position),
     read: (offset, length, options) => layer.read(position + offset, length, options),
   };
-  const { readInto } = layer;
-  return readInto === undefined
-    ? rest
-    : { ...rest, readInto: (target, at) => readInto.call(layer, target, position + at) };
+  if (layer.readInto === undefined) return rest;
+  const readInto = layer.readInto.bind(layer);
+  return { ...rest, readInto: (target, at, options) => readInto(target, position + at, options) };
 }
 
 function sizeMismatch(layer: { readonly digest: Digest; readonly size: number }, found: string): OciError {
