@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import { isLoopbackHost } from "../origin.ts";
 import type { Transport, TransportResponse } from "../transport.ts";
 
@@ -23,15 +23,28 @@ export function nodeTransport(options: NodeTransportOptions = {}): Transport & {
   const ca = typeof options.ca === "string" ? options.ca : options.ca && [...options.ca];
   const tls = { timeout: options.connectTimeoutMs ?? 10_000, ...(ca === undefined ? {} : { ca }) };
   const settings = { connections: options.connections ?? 32, headersTimeout: 0, bodyTimeout: 0 };
-  const direct = new Agent({ ...settings, connect: tls });
-  // undici 7 asks proxies for a tunnel even to http: origins, which most refuse on other ports than 443; 8 does not.
-  const proxied =
-    (options.environmentProxy ?? true) && hasProxy()
-      ? new EnvHttpProxyAgent({ ...settings, proxyTunnel: false, requestTls: tls, proxyTls: { timeout: tls.timeout } })
-      : undefined;
+  const proxies = (options.environmentProxy ?? true) ? proxiesOf(process.env) : undefined;
+  // Not with this module: layouts come from the same entry, and what reads one need not wait 60 ms for it.
+  const loading = import("undici").then(({ Agent, EnvHttpProxyAgent, request }) => ({
+    request,
+    direct: new Agent({ ...settings, connect: tls }),
+    // undici 7 asks proxies for a tunnel even to http: origins, which most refuse on other ports than 443; 8 does not.
+    proxied:
+      proxies &&
+      new EnvHttpProxyAgent({
+        ...settings,
+        ...proxies,
+        proxyTunnel: false,
+        requestTls: tls,
+        proxyTls: { timeout: tls.timeout },
+      }),
+  }));
+  // Whoever sends hears of it.
+  loading.catch(() => {});
   return {
     capabilities: { redirects: "visible", contentCoding: "identity" },
     async send({ method, url, headers, body }, readOptions): Promise<TransportResponse> {
+      const { request, direct, proxied } = await loading;
       const dispatcher: Dispatcher = proxied === undefined || isLoopbackHost(new URL(url).hostname) ? direct : proxied;
       const response = await request(url, {
         method: method as Dispatcher.HttpMethod,
@@ -53,13 +66,20 @@ export function nodeTransport(options: NodeTransportOptions = {}): Transport & {
       return { status: response.statusCode, headers: fields, url, body: webStream(response.body) };
     },
     async close() {
-      await Promise.all([direct.destroy(), proxied?.destroy()]);
+      const opened = await loading.catch(() => undefined);
+      await Promise.all([opened?.direct.destroy(), opened?.proxied?.destroy()]);
     },
   };
 }
 
-function hasProxy(): boolean {
-  return ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].some((name) => (process.env[name] ?? "") !== "");
+/** What the environment says of proxies, now; `undefined` where it names none. In the order in which undici looks. */
+function proxiesOf(
+  env: NodeJS.ProcessEnv,
+): { readonly httpProxy: string; readonly httpsProxy: string; readonly noProxy: string } | undefined {
+  const httpProxy = env["http_proxy"] ?? env["HTTP_PROXY"] ?? "";
+  const httpsProxy = env["https_proxy"] ?? env["HTTPS_PROXY"] ?? "";
+  const noProxy = env["no_proxy"] ?? env["NO_PROXY"] ?? "";
+  return httpProxy === "" && httpsProxy === "" ? undefined : { httpProxy, httpsProxy, noProxy };
 }
 
 function webStream(body: Dispatcher.ResponseData["body"]): ReadableStream<Uint8Array> {
