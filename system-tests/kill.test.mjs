@@ -12,7 +12,7 @@ import { socikit } from "./socikit.mjs";
 import { layoutFaults, repositoryFaults } from "./stores.mjs";
 
 const seed = Number(process.env.SOCIKIT_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const KILLS = Number(process.env.SOCIKIT_KILLS ?? 50);
+const KILLS = Number(process.env.SOCIKIT_KILLS ?? 25);
 const work = mkdtempSync(join(tmpdir(), "socikit-kill-"));
 let docker;
 let referrers;

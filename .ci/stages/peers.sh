@@ -34,7 +34,7 @@ check referrers-registry test -x "$go_bin/referrers-registry"
 
 # The image of the system tests, kept between runs for as long as its recipe is the same.
 image=$home/rabbitmq-image
-recipe=$(sha256sum <system-tests/make-rabbitmq-image.sh)
+recipe=$(cat system-tests/debian-image.sh system-tests/make-rabbitmq-image.sh | sha256sum)
 if [ "$(cat "$image.recipe" 2>/dev/null)" != "$recipe" ]; then
   system-tests/make-rabbitmq-image.sh "$image"
   echo "$recipe" >"$image.recipe"
