@@ -80,7 +80,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "make an image with SOCI indexes inside, which any tool can copy whole (v2)",
     description: [
       "Reads each layer once, from where SRC is, for its copy and its zTOC together, and writes the converted image to DST: layers, zTOCs, one SOCI index a platform, manifests that name it, and the image index that lists both; the tag last. Layers are not written to this machine's disk, unless DST is on it. What DST has already is not sent, and its zTOCs are used again, unless --force is given.",
-      "The converted image has other digests than SRC: manifests are written anew, those of platforms without an index too. Attestations are kept what they are with --keep-attestations only; signatures are of the old digests. unconvert gives the original back.",
+      "The converted image has other digests than SRC: manifests are written anew, those of platforms without an index too. Attestations are kept what they are with --keep-attestations only; signatures are of the old digests. unconvert gives the original back, of any image with --keep-originals.",
       "Digests are those of the reference's convert. --standalone takes and writes what the reference's convert --standalone does: SRC is a layout directory or a tar file, DST a file, or with --format oci-dir a directory, which is replaced; files to prefetch are looked for as with --compat.",
       "Prints one line a layer, then which manifest and which image took the place of which.",
     ],
@@ -102,6 +102,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "keep-attestations",
         kind: "flag",
         summary: "leave attestations and other artifacts as they are, and let them be of the new manifests",
+      },
+      {
+        name: "keep-originals",
+        kind: "flag",
+        summary: "leave a record of the manifests as they were beside the converted image, for unconvert",
       },
       {
         name: "expand-nested",
@@ -141,9 +146,60 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "as the reference, from a layout on disk",
       },
     ],
-    json: `{ source: Descriptor, image: Descriptor, location: string, manifests: [{ platform?: string, from: Descriptor, to: Descriptor, index?: Descriptor }], platforms: [{ platform: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }], decisions: [{ code: string, digest: string, message: string, lost?: [string] }] }`,
+    json: `{ source: Descriptor, image: Descriptor, location: string, originals?: Descriptor, manifests: [{ platform?: string, from: Descriptor, to: Descriptor, index?: Descriptor }], platforms: [{ platform: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }], decisions: [{ code: string, digest: string, message: string, lost?: [string] }] }`,
     exits: [0, 1, 2, 3, 4, 5, 6, 130],
     load: async () => (await import("./commands/convert.ts")).convert,
+  },
+  {
+    name: ["unconvert"],
+    summary: "give back what an image was before it was converted: the same manifests, under the same digests",
+    description: [
+      "What manifests were comes from the record that convert --keep-originals leaves. Without one, also of images that the reference has converted, they are written as the tools in use write them, and taken for the original where someone knows its digest: whoever names it (--original), an attestation of the image, SRC's place or DST's or another (--place) that has a manifest of that digest or something that refers to it, such as a signature.",
+      "Copies what is not there already, layers too, and writes DST's tag last. The converted image stays.",
+      "Prints which manifest and which image took the place of which.",
+    ],
+    arguments: [
+      {
+        name: "SRC",
+        count: "one",
+        summary: "the converted image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
+      },
+      {
+        name: "DST",
+        count: "one",
+        summary: "where the original goes: host/repo:tag, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
+      },
+    ],
+    options: [
+      {
+        name: "original",
+        kind: "texts",
+        value: "DIGEST",
+        summary: "a digest that the image, or a manifest of it, had; may be repeated, and a list with commas",
+      },
+      {
+        name: "place",
+        kind: "texts",
+        value: "IMAGE",
+        summary: "an image in a place that may have the original still; may be repeated, and a list with commas",
+      },
+      PLAIN_HTTP,
+      { name: "quiet", short: "q", kind: "flag", summary: "no progress; print the digest of the original only" },
+      JSON_OPTION,
+    ],
+    examples: [
+      {
+        line: "socikit unconvert ghcr.io/me/app:1.2-soci ghcr.io/me/app:1.2",
+        summary: "in the repository where it was converted",
+      },
+      {
+        line: "socikit unconvert oci-layout:./image-soci oci-layout:./image --original sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
+        summary: "of an image whose digest is known",
+      },
+    ],
+    json: '{ source: Descriptor, image: Descriptor, location: string, via: "record" | "digest", manifests: [{ from: Descriptor, to: Descriptor }] }',
+    exits: [0, 1, 2, 3, 4, 5, 130],
+    load: async () => (await import("./commands/unconvert.ts")).unconvert,
   },
   {
     name: ["serve"],

@@ -219,7 +219,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_SOCI_NOT_CONVERTED: { exit: usage, hint: "check the name: only what convert has made can be taken back" },
   ERR_SOCI_ORIGINAL_UNKNOWN: {
     exit: failed,
-    hint: "name the digest that the image had before, or a place that still holds it",
+    hint: "name the digest that the image had, {line} --original sha256:..., or a place that may have it still, --place host/repo:tag",
   },
   ERR_SOCI_TOO_MANY_ENTRIES: {
     exit: failed,

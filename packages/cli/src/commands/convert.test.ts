@@ -146,6 +146,7 @@ test.for<readonly [args: readonly string[], code: number, error: RegExp, reason:
   [[SRC, `registry.test/b/image@sha256:${"0".repeat(64)}`], 2, /has a tag, not a digest/, "one with a digest"],
   [["registry.test/a/image:9", "registry.test/b/image:1"], 3, /image:9/, "a tag that is not there"],
   [[SRC, "registry.test/b/image:1", "--format", "oci-dir"], 2, /--format is for --standalone/, "a format"],
+  [["x", "y", "--standalone", "--keep-originals"], 2, /--standalone writes what the reference/, "a record"],
   [["x", "y", "--standalone", "--format", "zip"], 2, /must be "oci-archive" or "oci-dir"/, "no format"],
   [["--standalone", "/nowhere/at/all", "y"], 3, /Cannot access input "\/nowhere\/at\/all"/, "no input"],
 ])("convert %j ends with %s", async ([args, code, error]) => {

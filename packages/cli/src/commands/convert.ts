@@ -11,6 +11,7 @@ import type { CommandRun } from "../command-spec.ts";
 import { openConversion, type Conversion } from "../conversion.ts";
 import { CliError } from "../errors.ts";
 import { indexingOptions } from "../indexing-options.ts";
+import { indexingPool } from "../indexing-pool.ts";
 import { showIndexing } from "../indexing-progress.ts";
 import { indexingJson, indexingLines, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
 import type { CliIo } from "../io.ts";
@@ -29,15 +30,17 @@ export const convert: CommandRun = async (invocation, io) => {
   const json = invocation.flag("json");
   const progress = progressOf(io, { quiet, debug: invocation.debug });
   const skipped: string[] = [];
+  const pool = indexingPool(io);
   let conversion: Conversion | undefined;
   try {
     conversion = await openPlaces(invocation, io, format, quiet ? undefined : progress);
     const { image, target, root, tag, mountFrom } = conversion;
-    const made = await convertImage({ image, target, inflate: await loadInflate() }, root, {
+    const made = await convertImage({ image, target, inflate: await loadInflate(), pool }, root, {
       ...options,
       tag,
       mountFrom,
       keepAttestations: invocation.flag("keep-attestations"),
+      keepOriginals: invocation.flag("keep-originals"),
       nestedIndexes: invocation.flag("expand-nested") ? "expand" : "first",
       onEvent: (event) => {
         if (event.type === "layer-skipped") skipped.push(event.reason.message);
@@ -59,6 +62,7 @@ export const convert: CommandRun = async (invocation, io) => {
     );
   } finally {
     progress.close();
+    pool?.close();
     await conversion?.close();
   }
   return undefined;
@@ -66,6 +70,14 @@ export const convert: CommandRun = async (invocation, io) => {
 
 /** How to write what `--standalone` makes; `undefined` without it. */
 function standaloneFormat(invocation: Invocation): StandaloneFormat | undefined {
+  if (invocation.flag("standalone") && invocation.flag("keep-originals"))
+    throw new CliError(
+      "ERR_CLI_OPTION_VALUE",
+      "Cannot run convert: --standalone writes what the reference does, and --keep-originals more",
+      {
+        hint: "without --standalone: DST is oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
+      },
+    );
   const format = invocation.text("format");
   if (format !== undefined && format !== "oci-archive" && format !== "oci-dir")
     throw new CliError(
@@ -124,22 +136,24 @@ function manifestLine({ from, to, platform, index }: ConvertedManifest): string 
 }
 
 /** The shape that `convert --json` documents. */
-function resultJson({ source, image, manifests, platforms, decisions }: ConvertResult, location: string): unknown {
+function resultJson(made: ConvertResult, location: string): unknown {
+  const { source, image, manifests, platforms, decisions, originals } = made;
   return {
     source: plainDescriptor(source),
     image: plainDescriptor(image),
     location,
+    ...(originals === undefined ? {} : { originals: plainDescriptor(originals) }),
     manifests: manifests.map(({ platform, from, to, index }) => ({
       ...(platform === undefined ? {} : { platform: formatPlatform(platform) }),
       from: plainDescriptor(from),
       to: plainDescriptor(to),
       ...(index === undefined ? {} : { index: plainDescriptor(index) }),
     })),
-    platforms: platforms.map(({ platform, manifest, index, ...made }) => ({
+    platforms: platforms.map(({ platform, manifest, index, ...indexed }) => ({
       platform: formatPlatform(platform),
       manifest: plainDescriptor(manifest),
       index: plainDescriptor(index),
-      ...indexingJson(made),
+      ...indexingJson(indexed),
     })),
     decisions,
   };

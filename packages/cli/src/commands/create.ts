@@ -3,11 +3,11 @@ import { copyImage, formatPlatform, type Descriptor } from "@socikit/oci";
 import { SociIndexError } from "@socikit/soci-index";
 import { createIndex, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
 import type { CreateLocalOptions, CreateLocalPorts, LocalStore } from "@socikit/soci-index/node";
-import { createBuildPool } from "@socikit/ztoc/build";
 import type { CommandRun } from "../command-spec.ts";
 import { mountableFrom, parseDestination, tagFor } from "../destination.ts";
 import { CliError } from "../errors.ts";
 import { indexingOptions } from "../indexing-options.ts";
+import { indexingPool } from "../indexing-pool.ts";
 import { showIndexing } from "../indexing-progress.ts";
 import { indexingJson, indexingLines, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
 import type { CliIo } from "../io.ts";
@@ -39,8 +39,7 @@ export const create: CommandRun = async (invocation, io) => {
     ...(quiet ? {} : { note: (line: string) => progress.note(line) }),
   });
   const skipped: string[] = [];
-  // Its threads start when there is more than one layer to index.
-  const pool = io.processors > 1 ? createBuildPool({ threads: Math.min(4, io.processors) }) : undefined;
+  const pool = indexingPool(io);
   try {
     const from = await opener.open(source);
     const local = invocation.flag("local") ? await createStore(invocation, io) : undefined;
