@@ -72,8 +72,8 @@ function keepCases(fuzzer, corpus, directory, work) {
   for (const file of files) save(directory, answerOf(fuzzer, file), file);
   const names = new Set(files.map((file) => digestOf(readFileSync(file))));
   for (const name of readdirSync(directory)) {
-    // Findings stay.
-    if (!name.startsWith("found-") && !names.has(name.slice(-8))) rmSync(join(directory, name));
+    // Findings stay, and what was made by hand.
+    if (!/^(?:found|seed)-/.test(name) && !names.has(name.slice(-8))) rmSync(join(directory, name));
   }
   console.log(`core: ${files.length} inputs of ${total} bytes kept`);
 }

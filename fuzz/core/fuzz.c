@@ -152,7 +152,7 @@ static void scan(const Scan *how, const uint8_t *bytes, size_t length, bool acce
       if (used == length) {
         host_end_input();
       } else {
-        if (used == piece_end && used > 0 && how->is_saved && choose(4) == 0) {
+        if (used == piece_end && used > 0 && how->is_saved && choose(2) == 0) {
           // It goes on in another instance.
           host_save(&saved, total);
           host_reset();
