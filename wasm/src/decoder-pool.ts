@@ -226,12 +226,11 @@ class WorkerPool implements DecoderPool {
   }
 
   #receive(job: Job, message: FromWorker): void {
-    if (message.kind === "chunk") {
-      job.chunks.push(message.bytes);
-      job.received += message.bytes.length;
-      job.wake();
-      return;
+    for (const bytes of message.chunks) {
+      job.chunks.push(bytes);
+      job.received += bytes.length;
     }
+    if (message.kind === "chunks") return job.wake();
     this.#release(job);
     if (message.kind === "end") return job.finish();
     const { code, offset } = message;

@@ -5,7 +5,7 @@
 import { chooseDecoder } from "./choose-decoder.ts";
 import { InflateError } from "./errors.ts";
 import type { SpanDecoder } from "./span-decoder.ts";
-import { CHUNKS_AHEAD, type FromWorker, type ToWorker } from "./worker-messages.ts";
+import { CHUNKS_AHEAD, CHUNKS_AT_ONCE, type FromWorker, type SpanError, type ToWorker } from "./worker-messages.ts";
 import { runAsWorker } from "./worker-thread.ts";
 
 class Job {
@@ -55,14 +55,26 @@ class DecoderWorker {
   async #run(job: Job): Promise<void> {
     const { job: id, start, compressed, want } = job.message;
     let leave = await this.#enter();
+    let chunks: Uint8Array[] = [];
+    let atOnce = 1;
+    const post = (message: { readonly kind: "chunks" } | { readonly kind: "end" } | SpanError): void => {
+      this.#post(
+        { ...message, job: id, chunks },
+        chunks.map(({ buffer }) => buffer),
+      );
+      chunks = [];
+    };
     try {
       const decoder = await this.#decoder;
       if (decoder === undefined) throw new TypeError("Cannot decode a span: no decoder was loaded");
       if (job.isCancelled) return;
       for await (const bytes of decoder.decode(start, compressed, want)) {
         if (job.isCancelled) break;
-        this.#post({ kind: "chunk", job: id, bytes }, [bytes.buffer]);
+        chunks.push(bytes);
         job.credit--;
+        if (chunks.length < atOnce && job.credit > 0) continue;
+        post({ kind: "chunks" });
+        atOnce = CHUNKS_AT_ONCE;
         while (job.credit === 0 && !job.isCancelled) {
           leave();
           await new Promise<void>((resolve) => {
@@ -71,19 +83,15 @@ class DecoderWorker {
           leave = await this.#enter();
         }
       }
-      this.#post({ kind: "end", job: id }, []);
+      post({ kind: "end" });
     } catch (error) {
       const isOwn = error instanceof InflateError;
-      this.#post(
-        {
-          kind: "error",
-          job: id,
-          message: error instanceof Error ? error.message : String(error),
-          code: isOwn ? error.code : undefined,
-          offset: isOwn ? error.offset : start.byte,
-        },
-        [],
-      );
+      post({
+        kind: "error",
+        message: error instanceof Error ? error.message : String(error),
+        code: isOwn ? error.code : undefined,
+        offset: isOwn ? error.offset : start.byte,
+      });
     } finally {
       leave();
       this.#jobs.delete(id);

@@ -3,6 +3,7 @@ import { type Core, DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts
 import type { CorePool } from "./core-pool.ts";
 import { InflateError } from "./errors.ts";
 import { eventLoopTurn } from "./event-loop-turn.ts";
+import { unsetBytes } from "./unset-bytes.ts";
 
 /** Where decoding can begin: at a block of a compressed stream, or at a symbol inside one. */
 export interface Start {
@@ -83,7 +84,11 @@ async function* decodeSpan(
       } else if (status === NEED_OUTPUT) {
         const length = Math.min(core.outputEnd - core.output, want.end - produced);
         const skipped = Math.min(length, Math.max(0, want.start - produced));
-        if (skipped < length) yield core.memory.slice(core.output + skipped, core.output + length);
+        if (skipped < length) {
+          const chunk = unsetBytes(length - skipped);
+          chunk.set(core.memory.subarray(core.output + skipped, core.output + length));
+          yield chunk;
+        }
         produced += core.outputEnd - core.output;
         core.moveOutput();
       } else if (status === DONE) {

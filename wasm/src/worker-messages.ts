@@ -16,18 +16,26 @@ export type ToWorker =
   /** Nobody waits for it. */
   | { readonly kind: "cancel"; readonly job: number };
 
-/** From a worker to the pool. */
-export type FromWorker =
-  | { readonly kind: "chunk"; readonly job: number; readonly bytes: Uint8Array }
-  | { readonly kind: "end"; readonly job: number }
-  | {
-      readonly kind: "error";
-      readonly job: number;
-      readonly message: string;
-      /** Where it is an InflateError. */
-      readonly code: InflateErrorCode | undefined;
-      readonly offset: number;
-    };
+/** A span cannot be decoded. */
+export interface SpanError {
+  readonly kind: "error";
+  readonly message: string;
+  /** Where it is an InflateError. */
+  readonly code: InflateErrorCode | undefined;
+  readonly offset: number;
+}
+
+/** From a worker to the pool: always with the chunks that came before it. */
+export type FromWorker = ({ readonly kind: "chunks" } | { readonly kind: "end" } | SpanError) & {
+  readonly job: number;
+  readonly chunks: readonly Uint8Array[];
+};
+
+/**
+ * Chunks of one message, but the first of a span, which comes alone and soon. One at a time took the pool's calling thread 0.8
+ * ms for a span of 4 MiB, which a worker decodes in 9; so it is 0.5.
+ */
+export const CHUNKS_AT_ONCE = 4;
 
 /** Chunks of a span that a worker sends before any was taken: 8 MiB of the core's. */
 export const CHUNKS_AHEAD = 32;
