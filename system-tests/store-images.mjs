@@ -35,13 +35,18 @@ export async function makeImages(directory, count, size = 400_000) {
     }
     return { mediaType, digest, size: bytes.length };
   };
-  const layerOf = (seed) => push(new Uint8Array(gzipSync(tarOf(`file-${seed}`, noise(size, seed)))), OCI_LAYER_GZIP);
+  const diffIds = new Map();
+  const layerOf = async (seed) => {
+    const tar = tarOf(`file-${seed}`, noise(size, seed));
+    const layer = await push(new Uint8Array(gzipSync(tar)), OCI_LAYER_GZIP);
+    diffIds.set(layer.digest, digestOf(new Uint8Array(tar)));
+    return layer;
+  };
   for (let i = 0; i < count; i++) {
     const layers = [await layerOf(1000), await layerOf(500 + Math.floor(i / 2)), await layerOf(i + 1)];
-    const config = await push(
-      new TextEncoder().encode(JSON.stringify({ architecture: "amd64", os: "linux", image: i, rootfs: {} })),
-      OCI_CONFIG,
-    );
+    const rootfs = { type: "layers", diff_ids: layers.map(({ digest }) => diffIds.get(digest)) };
+    const text = JSON.stringify({ architecture: "amd64", os: "linux", rootfs, image: i });
+    const config = await push(new TextEncoder().encode(text), OCI_CONFIG);
     const manifest = encodeManifest({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers });
     await layout.tag(String(i), await layout.pushManifest(manifest, OCI_MANIFEST));
   }

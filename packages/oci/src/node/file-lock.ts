@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { lstat, open, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { hostErrorCode, isMissingFile } from "./replace-file.ts";
@@ -24,10 +24,10 @@ export interface FileLockOptions {
 }
 
 /**
- * Runs `body` while no other writer does, in this process or another one: a file that only one can create. A lock left
+ * Runs `body` while no other writer does, in this process or another one: a link that only one can create. A lock left
  * behind by a process that died is removed.
  *
- * @param path The lock file; the same spelling for all writers of one process.
+ * @param path The lock; the same spelling for all writers of one process.
  * @throws what `options.locked` makes when another process keeps it for ten seconds.
  */
 export function withFileLock<T>(path: string, body: () => Promise<T>, options: FileLockOptions): Promise<T> {
@@ -49,7 +49,8 @@ export function withFileLock<T>(path: string, body: () => Promise<T>, options: F
 }
 
 async function acquire(path: string, { signal, locked }: FileLockOptions): Promise<string> {
-  const token = `${process.pid} ${randomUUID()} ${hostname()}`;
+  // Short enough for a file system to keep it in the link itself: 59 bytes on ext4.
+  const token = `${process.pid} ${randomUUID().slice(0, 8)} ${thisHost()}`;
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     signal?.throwIfAborted();
@@ -67,8 +68,26 @@ async function acquire(path: string, { signal, locked }: FileLockOptions): Promi
   }
 }
 
-/** Creates the lock file, or leaves none: one without a holder's name would keep everyone out until it is old. */
+function thisHost(): string {
+  return hostname().slice(0, 32);
+}
+
+/**
+ * Creates the lock: a symbolic link whose target is the holder's name. It is there with its name or not at all, and takes no
+ * space, so that a full disk can be locked, and freed.
+ */
 async function create(path: string, token: string): Promise<void> {
+  try {
+    await symlink(token, path);
+  } catch (error) {
+    // File systems without links, and Windows without the right to make them.
+    if (!["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"].includes(hostErrorCode(error) ?? "")) throw error;
+    await createFile(path, token);
+  }
+}
+
+/** The same as a file, or none: one without a holder's name would keep everyone out until it is old. */
+async function createFile(path: string, token: string): Promise<void> {
   const file = await open(path, "wx");
   try {
     try {
@@ -82,7 +101,15 @@ async function create(path: string, token: string): Promise<void> {
   }
 }
 
+/** The holder's name; `undefined` where there is no lock. */
 async function contentOf(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path);
+  } catch (error) {
+    if (isMissingFile(error)) return undefined;
+    // It is a file. Windows calls that UNKNOWN.
+    if (!["EINVAL", "UNKNOWN"].includes(hostErrorCode(error) ?? "")) throw error;
+  }
   try {
     return await readFile(path, "utf8");
   } catch (error) {
@@ -94,10 +121,10 @@ async function contentOf(path: string): Promise<string | undefined> {
 async function isStale(path: string, holder: string): Promise<boolean> {
   const [pid, , ...host] = holder.split(" ");
   // A process of this machine that runs keeps its lock however long it takes: a slow disk is no reason to write beside it.
-  if (/^\d+$/.test(pid ?? "") && host.join(" ") === hostname()) return !isRunning(Number(pid));
+  if (/^\d+$/.test(pid ?? "") && host.join(" ") === thisHost()) return !isRunning(Number(pid));
   try {
     // Of another machine's process, and of a file that is empty between creation and writing, only the age tells.
-    return Date.now() - (await stat(path)).mtimeMs > (holder === "" ? NAMELESS_MS : STALE_MS);
+    return Date.now() - (await lstat(path)).mtimeMs > (holder === "" ? NAMELESS_MS : STALE_MS);
   } catch (error) {
     if (isMissingFile(error)) return false;
     throw error;
@@ -122,7 +149,8 @@ async function remove(path: string, stale: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
-    if ((await contentOf(aside)) !== stale) await link(aside, path);
+    const found = await contentOf(aside);
+    if (found !== undefined && found !== stale) await create(path, found);
   } catch (error) {
     if (!isMissingFile(error) && hostErrorCode(error) !== "EEXIST") throw error;
   }

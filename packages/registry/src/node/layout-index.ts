@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeManifest, isImageIndex, isTag, type Descriptor } from "@socikit/oci";
+import { decodeManifest, isImageIndex, isTag, OCI_INDEX, type Descriptor } from "@socikit/oci";
 import { isMissingFile, readRegularFile, replaceFile, withFileLock } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 
@@ -81,17 +81,23 @@ export class LayoutIndex {
     }, signal);
   }
 
-  /** Writes an index without entries where there is none. */
+  /** Writes an index without entries where there is none. Where there is one, nothing is written, not even a lock. */
   async create(): Promise<void> {
+    if (await this.#isThere()) return;
     await this.#locked(async () => {
-      try {
-        await stat(this.#path);
-      } catch (error) {
-        if (!isMissingFile(error)) throw error;
-        const mediaType = "application/vnd.oci.image.index.v1+json";
-        await this.#replace({ schemaVersion: 2, mediaType, manifests: [] });
-      }
+      if (await this.#isThere()) return;
+      await this.#replace({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
     });
+  }
+
+  async #isThere(): Promise<boolean> {
+    try {
+      await stat(this.#path);
+      return true;
+    } catch (error) {
+      if (isMissingFile(error)) return false;
+      throw error;
+    }
   }
 
   #replace(json: RawEntry): Promise<void> {

@@ -1,5 +1,5 @@
-import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, readdir, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { isDigest, type Descriptor, type Digest, type ReadOptions } from "@socikit/oci";
 import { isMissingFile, syncDirectory } from "@socikit/oci/node";
 import type { ManifestFacts } from "../manifest-facts.ts";
@@ -133,8 +133,10 @@ async function fileAt(
   path: string,
 ): Promise<{ readonly size: number; readonly mtime: Date; readonly mtimeMs: number } | undefined> {
   try {
-    const found = await stat(path);
-    return found.isFile() ? found : undefined;
+    const found = await lstat(path);
+    if (found.isSymbolicLink() && isLeftover(basename(path))) return found;
+    const file = found.isSymbolicLink() ? await stat(path) : found;
+    return file.isFile() ? file : undefined;
   } catch (error) {
     if (isMissingFile(error)) return undefined;
     throw error;

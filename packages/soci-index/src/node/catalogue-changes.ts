@@ -10,22 +10,23 @@ export function withZtoc(catalogue: Catalogue, ztoc: CataloguedZtoc): Catalogue 
 }
 
 /**
- * The catalogue with an index and what it names. One that is there keeps its names and the time it was made, unless another is
- * given. A name names one image: indexes of what it named before lose it.
+ * The catalogue with an index and what it names. One that is there keeps what was known of it, unless something else is given. A
+ * name is one image's: indexes of what it named before lose it, all of the image that it names now have it.
  */
 export function withIndex(catalogue: Catalogue, entry: CataloguedIndex, index: SociIndex): Catalogue {
   const before = catalogue.indexes.find(({ digest }) => digest === entry.digest);
-  const indexes = catalogue.indexes
-    .filter(({ digest }) => digest !== entry.digest)
-    .map((other) =>
-      other.image === entry.image
-        ? other
-        : { ...other, names: other.names.filter((name) => !entry.names.includes(name)) },
-    );
-  const names = [...new Set([...(before?.names ?? []), ...entry.names])];
+  const merged: CataloguedIndex = { ...before, ...entry, names: [...(before?.names ?? []), ...entry.names] };
+  const others = catalogue.indexes.filter(({ digest }) => digest !== entry.digest);
+  const isOfImage = ({ image }: CataloguedIndex): boolean => image !== undefined && image === merged.image;
+  const names = [...new Set([merged, ...others.filter(isOfImage)].flatMap((each) => each.names))].sort();
+  const indexes = others.map((other) =>
+    isOfImage(other)
+      ? { ...other, names }
+      : { ...other, names: other.names.filter((name) => !entry.names.includes(name)) },
+  );
   const { ztocs, prefetch } = artifactsOf(index, entry.created);
   return {
-    indexes: [...indexes, { ...before, ...entry, names }],
+    indexes: [...indexes, { ...merged, names }],
     ztocs: ztocs.reduce(added<CataloguedZtoc>, catalogue.ztocs),
     prefetch: prefetch.reduce(added<CataloguedPrefetch>, catalogue.prefetch),
   };

@@ -150,12 +150,17 @@ describe("changes", () => {
     expect(again.indexes).toEqual([{ ...entryOf("i", "t", ["a/b:1", "a/b:2"]), created: "2026-01-01T00:00:00.000Z" }]);
   });
 
-  test("withIndex() takes a name from the image that it named before, not from other platforms of the same", () => {
+  test("withIndex() takes a name from the image that it named before, and gives it to all indexes of the one it names", () => {
     let catalogue = withIndex(EMPTY_CATALOGUE, entryOf("i", "t", ["a/b:1"]), index);
     catalogue = withIndex(catalogue, entryOf("j", "t", ["a/b:1"]), index);
     expect(catalogue.indexes.map(({ names }) => names)).toEqual([["a/b:1"], ["a/b:1"]]);
+    catalogue = withIndex(catalogue, entryOf("j", "t", ["a/b:0"]), index);
+    expect(catalogue.indexes.map(({ names }) => names)).toEqual([
+      ["a/b:0", "a/b:1"],
+      ["a/b:0", "a/b:1"],
+    ]);
     catalogue = withIndex(catalogue, entryOf("k", "u", ["a/b:1"]), index);
-    expect(catalogue.indexes.map(({ names }) => names)).toEqual([[], [], ["a/b:1"]]);
+    expect(catalogue.indexes.map(({ names }) => names)).toEqual([["a/b:0"], ["a/b:0"], ["a/b:1"]]);
   });
 
   test("withIndex() passes over blobs that do not say of which layer they are", () => {

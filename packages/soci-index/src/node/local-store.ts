@@ -13,7 +13,7 @@ import {
   type Platform,
   type ReadOptions,
 } from "@socikit/oci";
-import { isMissingFile, readRegularFile, replaceFile, withFileLock } from "@socikit/oci/node";
+import { hostErrorCode, isMissingFile, readRegularFile, replaceFile, withFileLock } from "@socikit/oci/node";
 import { SOCI_MANIFEST_DIGEST } from "../annotations.ts";
 import type { CreatePorts } from "../create/create-index.ts";
 import { SociIndexError } from "../errors.ts";
@@ -189,8 +189,19 @@ class OpenStore implements LocalStore {
       if (options?.dryRun === true) return planned;
       // Forgotten first: what is removed is nowhere said to be there, whenever this ends.
       const gone = new Set(planned.blobs.map(({ digest }) => digest));
-      await this.#replace(await this.#present(await this.catalogue(options), options, gone));
-      return this.layout.sweep({ ...options, graceMs: 0 });
+      const kept = await this.#present(await this.catalogue(options), options, gone);
+      const forget = (): Promise<void> => this.#replace(kept);
+      const first = await forget().then(
+        () => true,
+        (error: unknown) => {
+          // On a full disk there is room for a catalogue once something has gone, which is what this is for.
+          if (hostErrorCode(error) !== "ENOSPC") throw error;
+          return false;
+        },
+      );
+      const swept = await this.layout.sweep({ ...options, graceMs: 0 });
+      if (!first) await forget();
+      return swept;
     }, options);
   }
 
