@@ -52,7 +52,7 @@ const DEFAULT_SAVE_EVERY: number = 64 * 2 ** 20;
  * layers that are huge, and connections that break. What it takes more time for than `buildZtoc` is hashing, which is slower
  * where the state of a hash can be saved.
  *
- * A saved build has 33 KiB for each span, about 100 bytes for each entry, and less than 40 KiB besides. It is checked against
+ * A saved build has 33 KiB for each span, some 160 bytes for each entry, and less than 40 KiB besides. It is checked against
  * damage, not against malice: keep it where nobody else writes.
  */
 export class ResumableBuild {
