@@ -199,6 +199,17 @@ test("a full disk loses nothing, and a second run finishes", async (context) => 
       await store.collect();
     }
     assert.ok(full > 10, "the disk was hardly ever full");
+    // Not a block is left, and collecting makes room.
+    const store = await openStore(root);
+    await store.removeIndex(await create(store, "1"));
+    const room = () => statfsSync(disk).bavail * statfsSync(disk).bsize;
+    writeFileSync(filler, Buffer.alloc(room(), 1));
+    assert.equal(room(), 0);
+    const swept = await socikit(["gc", "--root", root, "-q"]);
+    assert.equal(swept.code, 0, swept.stderr);
+    assert.ok(room() > 100_000);
+    await checkStore(root);
+    truncateSync(filler, 0);
     // As a user sees it.
     const { bavail, bsize } = statfsSync(disk);
     writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - 100_000), 1));
