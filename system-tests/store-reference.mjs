@@ -41,7 +41,9 @@ after(async () => {
 const reference = (...args) =>
   output("soci", ["--address", containerd.address, "--root", roots.reference, ...args], { env: { TZ: "UTC" } });
 async function ours(...args) {
-  const { code, stdout, stderr } = await socikit([...args, "--root", roots.ours], { env: { TZ: "UTC" } });
+  const { code, stdout, stderr } = await socikit(["--namespace", "default", "--root", roots.ours, ...args], {
+    env: { TZ: "UTC" },
+  });
   assert.equal(code, 0, stderr);
   return stdout.toString();
 }

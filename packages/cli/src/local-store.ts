@@ -9,6 +9,7 @@ import { formatLocation, parseLocation, type Location } from "./location.ts";
 export const ROOT_OPTION: OptionSpec = {
   name: "root",
   kind: "text",
+  lastCounts: true,
   value: "DIR",
   byDefault: "$XDG_DATA_HOME/socikit, else ~/.local/share/socikit; on Windows %LOCALAPPDATA%\\socikit",
   summary: "the local store",

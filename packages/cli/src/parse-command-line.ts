@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { commandTitle, isWordOf, usageOf, type CommandSpec, type OptionSpec } from "./command-spec.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { CliError } from "./errors.ts";
+import { withoutGlobals } from "./global-flags.ts";
 import { Invocation } from "./invocation.ts";
 import { parseByteCount } from "./parse-byte-count.ts";
 
@@ -23,7 +24,8 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
  *
  * @throws {CliError} of the codes for command lines, with what was meant where that can be guessed.
  */
-export function parseCommandLine(args: readonly string[], commands: readonly CommandSpec[]): CommandLine {
+export function parseCommandLine(given: readonly string[], commands: readonly CommandSpec[]): CommandLine {
+  const { args, root } = withoutGlobals(given);
   const first = args.find((arg) => !arg.startsWith("-"));
   if (first === undefined) {
     if (args.some((arg) => arg === "--version" || arg === "-V")) return { kind: "version" };
@@ -43,7 +45,10 @@ export function parseCommandLine(args: readonly string[], commands: readonly Com
     // `socikit ztoc`: a group without the command.
     return { kind: "help", commands: group, asked: args.some((arg) => arg === "--help" || arg === "-h") };
   }
-  return parseOptions(withoutName(args, command), command, commands);
+  const own = withoutName(args, command);
+  // In front of what the command itself is told, which wins.
+  const hasRoot = root !== undefined && command.options.some(({ name }) => name === "root");
+  return parseOptions(hasRoot ? [`--root=${root}`, ...own] : own, command, commands);
 }
 
 function helpOn(words: readonly string[], commands: readonly CommandSpec[]): CommandLine {
