@@ -8,4 +8,6 @@ counted sweeps "$work/sweeps.txt" npm run --silent test:sweeps -w wasm
 install_debian zlib1g-dev libarchive-tools python3
 counted ztoc "$work/differential-ztoc.txt" npm run --silent differential -- --layers 2000 --seed 1
 counted tar "$work/differential-tar.txt" npm run --silent differential:tar -- --archives 10000 --seed 1
+# Builds that are saved anywhere and go on in another.
+counted resume "$work/differential-resume.txt" npm run --silent differential:resume -- --layers 100 --seed 1
 finish

@@ -32,18 +32,18 @@ export async function openConversion(from: string, to: string, io: CliIo, option
   const opener = locationOpener(io, options);
   try {
     const { store: image, target: root } = await opener.open(source);
-    const { store, text, commit } = await opener.openStore(destination, {
+    const opened = await opener.openStore(destination, {
       create: !isSameStore(source, destination),
       from: { location: source, store: image },
     });
     return {
       image,
-      target: store,
+      target: opened.store,
       root,
-      text,
+      text: opened.text,
       tag: tagFor(destination, source),
       mountFrom: mountableFrom(source, destination),
-      commit,
+      commit: () => opened.commit(),
       close: () => opener.close(),
     };
   } catch (error) {

@@ -126,8 +126,8 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       const { digest, tag } = location.kind === "registry" ? location.reference : location;
       if (digest !== undefined || tag !== undefined) return { text, store, target: digest ?? tag! };
       // parseLocation lets no reference without both through.
-      const { onlyImage } = store as LayoutDirectory | LayoutArchive;
-      return { text, store, target: (await onlyImage.call(store, { signal: io.signal })).digest };
+      const layout = store as LayoutDirectory | LayoutArchive;
+      return { text, store, target: (await layout.onlyImage({ signal: io.signal })).digest };
     },
     async openStore(location, storeOptions = {}) {
       if (location.kind === "archive") return stageArchive(location, storeOptions);

@@ -91,13 +91,13 @@ export class BuildAdmission {
     let isShort = false;
     for (const { grow } of this.#running) if (grow !== undefined && !grow.tryNow()) isShort = true;
     for (const waiting of this.#waiting) {
-      const { turn, settle } = waiting;
+      const { turn } = waiting;
       const fits = this.#running.size === 0 || this.#counted + turn.bytes <= this.#bytes;
       if (isShort || this.#running.size >= this.#slots || !fits) return;
       this.#waiting.delete(waiting);
       this.#running.add(turn);
       this.#counted += turn.bytes;
-      settle();
+      waiting.settle();
     }
   }
 }

@@ -77,7 +77,7 @@ export function decodeCatalogue(bytes: Uint8Array): Catalogue {
     if (!Number.isSafeInteger(document["version"])) throw malformed("version is not a number");
     throw new SociIndexError(
       "ERR_SOCI_CATALOGUE_VERSION",
-      `Cannot read catalogue: it has version ${document["version"]}, and this program knows ${VERSION}`,
+      `Cannot read catalogue: it has version ${String(document["version"])}, and this program knows ${VERSION}`,
     );
   }
   return {
