@@ -7,7 +7,7 @@ import { gzipSync } from "fflate";
 import { bytesSource, digestOf, hexOf, OCI_INDEX, readAll, type Descriptor } from "@socikit/oci";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { goldenImages, writeGoldenImage } from "../../../../testdata/golden-images.ts";
+import { goldenImage, writeGoldenImage } from "../../../../testdata/golden-images.ts";
 import { collect, expectBytes, noise, pushBlob, pushImage } from "../testing/store-cases.ts";
 import { readArchiveMembers } from "./archive-members.ts";
 import { openLayoutArchive, type LayoutArchive } from "./layout-archive.ts";
@@ -51,8 +51,9 @@ async function using<T>(file: string, use: (archive: LayoutArchive) => Promise<T
   }
 }
 
-test("openLayoutArchive() reads of each golden image what the directory holds", async () => {
-  for (const image of goldenImages) {
+test("openLayoutArchive() reads of golden images what their directories hold", async () => {
+  // One of each kind: an image, several platforms, nested, flat with a blob missing, nothing.
+  for (const image of ["i01", "i04", "i10", "i13", "i23"].map(goldenImage)) {
     const directory = join(root, image.name);
     writeGoldenImage(image, directory);
     const layout = await openLayoutDirectory(directory).catch(() => undefined);
@@ -232,7 +233,7 @@ test("readArchiveMembers() takes as many members as there may be, and no more", 
   });
 });
 
-test("openLayoutArchive() of any bytes gives a layout or a coded error", async () => {
+test("readArchiveMembers() and openLayoutArchive() of any bytes give members, a layout, or a coded error", async () => {
   const { directory, layer } = await makeLayout();
   await rm(join(directory, "blobs", "sha256", hexOf(layer.digest)));
   const seeds = ["gnu", "pax", "ustar"].map((format) => pack(directory, `--format=${format}`, "."));
@@ -257,9 +258,12 @@ test("openLayoutArchive() of any bytes gives a layout or a coded error", async (
         const sum = header.reduce((total, each) => total + each, 0);
         header.set(new TextEncoder().encode(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
       }
-      await writeFile(file, changed);
       const coded = (error: unknown): void =>
         expect((error as { code?: unknown }).code).toMatch(/^ERR_(?:REGISTRY|OCI)_[A-Z_]+$/);
+      await readArchiveMembers(bytesSource(changed), "a.tar").catch(coded);
+      // A file takes ten times as long.
+      if (seed > 0 || edits.length > 1) return;
+      await writeFile(file, changed);
       await using(file, async (archive) => {
         await archive.onlyImage().catch(coded);
         await archive.fetchManifest("v1").catch(coded);
