@@ -1,12 +1,17 @@
 /**
  * Builds the zTOC of a synthetic layer that is generated while it is read, and prints speed and peak memory.
  *
- *   node bench/ztoc.mjs [--size BYTES] [--entries N] [--span-size BYTES] [--max-rss MEGABYTES]
+ *   node bench/ztoc.mjs [--size BYTES] [--entries N] [--span-size BYTES] [--max-rss MEGABYTES] [--stream]
  *
- * Two processes: the child makes the layer (tar, gzip -1) and writes it to a pipe; this one reads the pipe once. So the
- * memory printed is that of building alone. With `--max-rss` it fails above that. Needs `npm run build`.
+ * Two processes: the child makes the layer (tar, gzip -1) and writes it to a named pipe; this one reads the pipe once, as `socikit
+ * ztoc build` reads a file: into two buffers that take turns. With `--stream` it is read as a Node stream, which makes memory for
+ * each chunk: V8 lets up to 32 MB of that pile up. So the memory printed is that of building alone. With `--max-rss` it fails above
+ * that. Needs `npm run build`, and a system with named pipes.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { createReadStream, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
@@ -22,6 +27,7 @@ const { values } = parseArgs({
     entries: { type: "string", default: "100000" },
     "span-size": { type: "string", default: String(4 * 2 ** 20) },
     "max-rss": { type: "string" },
+    stream: { type: "boolean", default: false },
     produce: { type: "boolean", default: false },
   },
 });
@@ -34,13 +40,17 @@ await (values.produce ? produce() : measure());
 async function measure() {
   const { buildZtoc } = await import("@socikit/ztoc/build");
   const { loadInflate } = await import("@socikit/inflate");
+  const { readFileChunks } = await import("@socikit/oci/node");
   const inflate = await loadInflate();
+  const directory = mkdtempSync(join(tmpdir(), "socikit-layer-"));
+  const pipe = join(directory, "layer");
+  execFileSync("mkfifo", [pipe]);
   const baseline = peakRss();
-  const child = spawn(
-    process.execPath,
-    [fileURLToPath(import.meta.url), "--produce", "--size", String(size), "--entries", String(entries)],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const producer = [fileURLToPath(import.meta.url), "--produce", "--size", String(size), "--entries", String(entries)];
+  spawn("sh", ["-c", 'exec "$@" > "$0"', pipe, process.execPath, ...producer], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const layer = values.stream ? createReadStream(pipe) : readFileChunks(pipe);
   let read = 0;
   let busyMs = 0;
   // What the builder does between two chunks: waiting for the child is not in it.
@@ -54,7 +64,7 @@ async function measure() {
   }
   const cpuBefore = process.cpuUsage();
   const began = performance.now();
-  const { ztoc, bytes, digest, warnings } = await buildZtoc(timed(child.stdout), {
+  const { ztoc, bytes, digest, warnings } = await buildZtoc(timed(layer), {
     compression: "gzip",
     spanSize,
     inflate,
@@ -62,6 +72,7 @@ async function measure() {
     signal: new AbortController().signal,
   });
   const wallMs = performance.now() - began;
+  rmSync(directory, { recursive: true });
   const cpu = process.cpuUsage(cpuBefore);
   const cpuMs = (cpu.user + cpu.system) / 1000;
   const tarMB = ztoc.uncompressedArchiveSize / 1e6;

@@ -18,7 +18,7 @@ export interface CliOutput {
 
 /** The files a command may touch. Paths are relative to the working directory; failures are the host's (`ENOENT`, …). */
 export interface CliFiles {
-  /** A file as a stream. */
+  /** A file, pipe or device as a stream. A chunk holds its bytes until the next one is asked for. */
   stream(path: string): AsyncIterable<Uint8Array>;
   /** A whole regular file of at most `limit` bytes. Fails with `EFBIG` above, with `ENOTREG` for a pipe or a device. */
   read(path: string, limit: number): Promise<Uint8Array>;

@@ -6,7 +6,7 @@ export interface Peeked {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** Looks at the first `count` bytes of a stream. */
+/** Looks at the first `count` bytes of a stream, whose chunks need to hold their bytes only until the next one is asked for. */
 export async function peek(chunks: AsyncIterable<Uint8Array>, count: number): Promise<Peeked> {
   const iterator = chunks[Symbol.asyncIterator]();
   const first: Uint8Array[] = [];
@@ -14,7 +14,8 @@ export async function peek(chunks: AsyncIterable<Uint8Array>, count: number): Pr
   while (size < count) {
     const { done, value } = await iterator.next();
     if (done === true) break;
-    first.push(value);
+    // It may lie in memory that the next one comes into.
+    first.push(new Uint8Array(value));
     size += value.length;
   }
   const whole = async function* (): AsyncIterable<Uint8Array> {

@@ -6,4 +6,5 @@
 export { withFileLock, type FileLockOptions } from "./node/file-lock.ts";
 export { openFileSource } from "./node/file-source.ts";
 export { hostErrorCode, isMissingFile, replaceFile, syncDirectory, type FileWriter } from "./node/replace-file.ts";
+export { readFileChunks } from "./node/read-file-chunks.ts";
 export { readRegularFile } from "./node/read-regular-file.ts";

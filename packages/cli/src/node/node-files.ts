@@ -1,6 +1,5 @@
-import { createReadStream } from "node:fs";
 import { open, realpath, stat, writeFile } from "node:fs/promises";
-import { isMissingFile, readRegularFile, replaceFile, type FileWriter } from "@socikit/oci/node";
+import { isMissingFile, readFileChunks, readRegularFile, replaceFile, type FileWriter } from "@socikit/oci/node";
 import type { CliFiles } from "../io.ts";
 
 /** The host's files. */
@@ -8,15 +7,9 @@ export function nodeFiles(): CliFiles {
   return { stream, read: readRegularFile, replace, kind };
 }
 
-const CHUNK = 256 * 1024;
-
-function stream(path: string): AsyncIterable<Uint8Array> {
-  return located(path, createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Uint8Array>);
-}
-
-async function* located(path: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* stream(path: string): AsyncIterable<Uint8Array> {
   try {
-    yield* chunks;
+    yield* readFileChunks(path);
   } catch (error) {
     throw withPath(error, path);
   }
