@@ -34,8 +34,9 @@ test.skipIf(process.platform === "win32")("readFileChunks() reads a pipe to its 
   const pipe = join(directory, "pipe");
   execFileSync("mkfifo", [pipe]);
   const writer = spawn("sh", ["-c", `cat "$1/file" > "$1/pipe"`, "sh", directory]);
+  const closed = once(writer, "close");
   expect((await collect(pipe)).equals(bytes)).toBe(true);
-  await once(writer, "close");
+  await closed;
 });
 
 test.skipIf(process.platform !== "linux")(
