@@ -12,7 +12,19 @@ import { fileURLToPath } from "node:url";
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const WASM = fileURLToPath(new URL("../../wasm", import.meta.url));
 export const BUILD = join(HERE, "build");
-const SOURCES = ["host", "runtime", "zlib-model", "reference", "fuzz", "mutate"];
+const SOURCES = [
+  "runtime",
+  "host",
+  "zlib-model",
+  "reference",
+  "choices",
+  "answers",
+  "scan",
+  "spans",
+  "tampered",
+  "fuzz",
+  "mutate",
+];
 
 /** Debian's packages, in .ci/stages/fuzz.sh too. Its own wabt, 1.0.32, gives up on vectors. */
 const PACKAGES = "clang libclang-rt-14-dev libsimde-dev zlib1g-dev";

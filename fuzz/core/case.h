@@ -1,6 +1,6 @@
 /*
- * How the fuzzer's bytes are read: a stream, and the last eight bytes say what it is and how it is decoded. (At the end, so that whatever is put in or cut out before
- * leaves them alone.) case.mjs reads them the same way.
+ * How the fuzzer's bytes are read: a stream, and the last eight bytes say what it is and how it is decoded. (At the end, so that whatever is
+ * put in or cut out before leaves them alone.) case.mjs reads them the same way.
  */
 #ifndef CASE_H_
 #define CASE_H_

@@ -1,6 +1,6 @@
 /*
- * Changes that libFuzzer does not make by itself. DEFLATE is a stream of bits: a byte put in or taken out makes noise of all that follows, bits need not. And members
- * end with a CRC-32 of their output: what it should be is written there mostly, for else no change gets past it.
+ * Changes that libFuzzer does not make by itself. DEFLATE is a stream of bits: a byte put in or taken out makes noise of all that follows,
+ * bits need not. And members end with a CRC-32 of their output: what it should be is written there mostly, for else no change gets past it.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -39,8 +39,8 @@ void model_initialize(Model *);
 /** A stream of members, as window bits 47 (`accepts_zlib`) or 31 take it. */
 void model_members(Model *, const uint8_t *bytes, size_t length, bool accepts_zlib);
 /**
- * Raw DEFLATE behind a window and `bit_count` bits. Where it ends, a trailer of eight bytes is skipped and members may follow, which is what the core does in
- * spans; else, that is all.
+ * Raw DEFLATE behind a window and `bit_count` bits. `in_member`: where it ends, a trailer of eight bytes is skipped and members may follow,
+ * which is what the core does in spans; else, that is all.
  */
 void model_raw(Model *, const uint8_t *bytes, size_t length, const uint8_t *window, uint32_t window_length, uint32_t bits, uint32_t bit_count,
                bool in_member);
