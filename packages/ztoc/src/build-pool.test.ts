@@ -133,6 +133,27 @@ describe.each<[string, BuildPoolOptions]>([
     expect((await own.build(bytesSource(small), gzip)).digest).toBe((await buildZtoc(chunked(small), gzip)).digest);
   });
 
+  test("what a function opens is closed, whatever becomes of the build; what was open is not", async () => {
+    let closed = 0;
+    const closing = (source: BlobSource): BlobSource => ({ ...source, close: async () => void closed++ });
+    await own.build(() => closing(bytesSource(small)), gzip);
+    expect(closed).toBe(1);
+    await outcomeOf(own.build(async () => closing(bytesSource(noise(1, 9_000_000))), gzip));
+    expect(closed).toBe(2);
+    const controller = new AbortController();
+    let answer: (source: BlobSource) => void = () => {};
+    const late = new Promise<BlobSource>((resolve) => (answer = resolve));
+    const building = outcomeOf(own.build(() => late, { ...gzip, signal: controller.signal }));
+    await turn();
+    controller.abort();
+    await building;
+    answer(closing(bytesSource(small)));
+    await turn();
+    expect(closed).toBe(3);
+    await own.build(closing(bytesSource(small)), gzip);
+    expect(closed).toBe(3);
+  });
+
   test("an error of the input passes through", async () => {
     async function* failing(): AsyncIterable<Uint8Array> {
       yield large.subarray(0, 900_000);

@@ -48,8 +48,8 @@ export interface PoolBuildOptions extends ZtocBuilderOptions {
 }
 
 /**
- * A layer for a pool: an input, or what opens one when the build's turn has come. A build whose thread dies begins again
- * where it can read the layer again: of a BlobSource, or a function.
+ * A layer for a pool: an input, or what opens one when the build's turn has come, and lets the pool close it. A build whose
+ * thread dies begins again where it can read the layer again: of a BlobSource, or a function.
  */
 export type PoolLayer = LayerInput | ((options: { readonly signal: AbortSignal }) => LayerInput | Promise<LayerInput>);
 
@@ -212,8 +212,9 @@ function isSource(layer: PoolLayer): layer is BlobSource {
 
 /** Reads the layer into a build. Ends with the signal's reason as soon as it aborts. */
 async function runBuild(build: PooledBuild, turn: Turn, layer: PoolLayer, signal: AbortSignal): Promise<ZtocBuild> {
+  let opened: LayerInput | undefined;
   try {
-    const input = typeof layer === "function" ? await openLayer(layer, signal) : layer;
+    const input = typeof layer === "function" ? (opened = await openLayer(layer, signal)) : layer;
     const { chunks, hold } = openLayerInput(input, signal, () => build.take());
     for await (const chunk of chunks) {
       await build.push(chunk, hold);
@@ -222,7 +223,16 @@ async function runBuild(build: PooledBuild, turn: Turn, layer: PoolLayer, signal
     return await build.finish();
   } finally {
     build.close();
+    // Not awaited: a read that hangs can hold it up.
+    if (opened !== undefined) closeLayer(opened);
   }
+}
+
+/** Lets go of a layer that was opened for a build, if it has not been read to its end. */
+function closeLayer(layer: LayerInput): void {
+  // What is read from has a reader that cancels it.
+  if ("getReader" in layer) void (layer.locked ? undefined : layer.cancel().catch(() => {}));
+  else if (!(Symbol.asyncIterator in layer)) void layer.close?.().catch(() => {});
 }
 
 /** Opens a layer, and does not wait for it after an abort: what comes then is thrown away. */
@@ -235,7 +245,7 @@ function openLayer(open: Extract<PoolLayer, (...options: never) => unknown>, sig
     opening
       .then(
         (layer) => {
-          if (signal.aborted && "getReader" in layer) void layer.cancel(signal.reason).catch(() => {});
+          if (signal.aborted) closeLayer(layer);
           resolve(layer);
         },
         (error: unknown) => reject(error),

@@ -68,7 +68,7 @@ export interface BuilderState {
 export let builderState: BuilderState;
 
 /**
- * Builds a zTOC in one pass: a consumer of a {@linkcode LayerScan}, without I/O. Memory: some 100 bytes an entry, 32 KiB a
+ * Builds a zTOC in one pass: a consumer of a {@linkcode LayerScan}, without I/O. Memory: some 160 bytes an entry, 32 KiB a
  * span; {@linkcode result} lets go of both while it writes.
  *
  * The reference makes two passes, zlib's and then Go's, and reports the first error of the first pass that fails. So an
