@@ -136,9 +136,11 @@ async function run(name, file) {
   if (name === "socikit") {
     const { buildZtoc } = await import("@socikit/ztoc/build");
     const { loadInflate } = await import("@socikit/inflate");
+    const { readFileChunks } = await import("@socikit/oci/node");
     const inflate = await loadInflate();
     const read = startClock(clock);
-    const { digest, ztoc } = await buildZtoc(chunksOf(file), { compression: "gzip", spanSize, inflate });
+    // As `socikit ztoc build` reads it.
+    const { digest, ztoc } = await buildZtoc(readFileChunks(file), { compression: "gzip", spanSize, inflate });
     return { ms: read(), digest, output: ztoc.uncompressedArchiveSize, rss: peakRss() };
   }
   let output = 0;
@@ -153,10 +155,6 @@ async function run(name, file) {
     output = gunzipSync(readFileSync(file)).length;
   }
   return { ms: read(), output, rss: peakRss() };
-}
-
-async function* chunksOf(file) {
-  yield* createReadStream(file, { highWaterMark: 2 ** 20 });
 }
 
 async function runReference(reference, file) {
