@@ -4,7 +4,6 @@ import {
   isIndexType,
   isManifestType,
   MAX_MANIFEST_SIZE,
-  OCI_EMPTY,
   OCI_MANIFEST,
   OciError,
   readAll,
@@ -58,7 +57,8 @@ export async function pushOriginals(
     layers.push({ mediaType: ORIGINAL_TYPE, digest, size, annotations: { [MEDIA_TYPE]: mediaType } });
   }
   const empty = new TextEncoder().encode("{}");
-  const config: Descriptor = { mediaType: OCI_EMPTY, digest: digestOf(empty), size: empty.length };
+  // The type is said twice: go-containerregistry's registry lists referrers by the type of their config, whatever else they say.
+  const config: Descriptor = { mediaType: ORIGINALS_TYPE, digest: digestOf(empty), size: empty.length };
   await putBlob(target, config, empty, options);
   const record = encodeManifest({
     schemaVersion: 2,

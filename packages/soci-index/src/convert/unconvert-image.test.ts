@@ -70,6 +70,9 @@ describe("unconvertImage() gives back what the record holds, whatever it was", (
     // The converted image is the same, and the record refers to it.
     expect(result.image).toEqual(plain.result.image);
     expect(result.originals).toMatchObject({ artifactType: ORIGINALS_TYPE });
+    // Registries that list referrers by the type of their config list it as what it is.
+    const record = JSON.parse(new TextDecoder().decode(target.manifests.get(result.originals!.digest))) as unknown;
+    expect(record).toMatchObject({ artifactType: ORIGINALS_TYPE, config: { mediaType: ORIGINALS_TYPE, size: 2 } });
     const unconverting = unconvertImage({ image: target, target }, result.image.digest, { tag: "back" });
     if (name === "i10") {
       // One manifest was lost, and its layers were not copied.
