@@ -47,7 +47,8 @@ export const KNOWN_STYLES: readonly ManifestStyle[] = [
   // BuildKit and containerd where they write Docker's types.
   style("docker", "digest-first", "  "),
   style("docker", "digest-first", ""),
-  // umoci.
+  // umoci, through Go's encoder, which ends with a line.
+  style("untyped", "digest-first", "", true),
   style("untyped", "digest-first", ""),
   // rules_oci, and others that go through jq.
   style("oci", "digest-first", "  ", true),
