@@ -133,6 +133,26 @@ test("a second convert reads no layer: its zTOCs are there", async () => {
   assert.equal(digest, reference.digest);
 });
 
+test("socikit unconvert gives the original back: by its record, and by its digest where somebody has it still", async () => {
+  const kept = `${referrers.host}/kept:soci`;
+  const made = await socikit(["convert", `${docker.host}/rabbitmq:3`, kept, "--keep-originals", "-q"]);
+  assert.equal(made.stdout.toString().trim(), reference.digest, made.stderr);
+  for (const args of [
+    [kept, `${docker.host}/back:3`],
+    // What the reference has converted, into an archive, which has nothing of the original.
+    [`oci-archive:${reference.archive}`, `${docker.host}/again:3`, "--place", `${docker.host}/rabbitmq:3`],
+    [`oci-archive:${reference.archive}`, `${referrers.host}/again:3`, "--original", source.digest],
+  ]) {
+    const back = await socikit(["unconvert", ...args, "-q"]);
+    assert.equal(back.code, 0, back.stderr);
+    assert.equal(back.stdout.toString().trim(), source.digest);
+    await output("crane", ["validate", "--insecure", "--remote", args[1]]);
+  }
+  const unknown = await socikit(["unconvert", `oci-archive:${reference.archive}`, `oci-layout:${work}/unknown`]);
+  assert.equal(unknown.code, 1, unknown.stderr);
+  assert.match(unknown.stderr, /there is no record of what it was/);
+});
+
 /** Copies of the converted image, by the tools that people have. */
 const COPIES = [
   ["crane", (from, to) => ["copy", "--insecure", from, to]],

@@ -7,7 +7,7 @@ export SOCIKIT_NODE_26 SOCIKIT_DENO=$deno SOCIKIT_BUN=$bun
 for file in system-tests/*.test.mjs; do
   name=$(basename "$file" .test.mjs)
   # Long ones have a stage, and its time, of their own.
-  case $name in convert | kill | full-disk) continue ;; esac
+  case $name in convert | golden-convert | kill | full-disk) continue ;; esac
   counted "$name" "$work/$name.txt" node --test --test-reporter=tap "$file"
   sed -nE 's/^ *# ([0-9]+ reads|docker-registry:|referrers registry:|ended )(.*)/>> \1\2/p' "$work/$name.txt"
 done

@@ -1,6 +1,6 @@
 import type { Descriptor } from "@socikit/oci";
-import type { LayoutArchive, LayoutDirectory } from "@socikit/registry/node";
-import { standaloneRoot } from "@socikit/soci-index/build";
+import type { LayoutArchive, LayoutDirectory, StagedLayout } from "@socikit/registry/node";
+import { standaloneRoot, type ConvertTarget } from "@socikit/soci-index/build";
 import type { Conversion } from "./conversion.ts";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
@@ -41,7 +41,7 @@ export async function openStandalone(
         : await stageLayoutArchive(destination, { base: image });
     return {
       image,
-      target,
+      target: writeOnly(target),
       root,
       text: destination,
       missing: root.missing,
@@ -55,4 +55,18 @@ export async function openStandalone(
     await archive?.close();
     throw error;
   }
+}
+
+/**
+ * The target, without what it holds already: like the reference, which begins with an empty database, this builds the zTOCs
+ * of a converted image anew. Those of another tool would give other digests.
+ */
+function writeOnly(target: StagedLayout): ConvertTarget {
+  return {
+    stat: (digest, options) => target.stat(digest, options),
+    begin: (options) => target.begin(options),
+    resume: (id, options) => target.resume(id, options),
+    pushManifest: (bytes, mediaType, options) => target.pushManifest(bytes, mediaType, options),
+    tag: (tag, image, options) => target.tag(tag, image, options),
+  };
 }
