@@ -2,6 +2,7 @@ import { formatPlatform, hostPlatform, matchesPlatform, OciError, type Descripto
 import { chooseChild, type ChosenChild } from "./choose-child.ts";
 import { nameOfChild, type ConvertDecision } from "./convert-decision.ts";
 import { defaultPlatform, distinctPlatforms } from "./requested-platform.ts";
+import { isUnknown } from "./image-platforms.ts";
 import type { SourceContent } from "./source-content.ts";
 import type { WorkingIndex } from "./working-index.ts";
 
@@ -32,7 +33,7 @@ export async function choosePlatforms(
   decide: (decision: ConvertDecision) => void,
 ): Promise<readonly ChosenPlatform[]> {
   const { manifests } = working.index;
-  const there = distinctPlatforms(working.platforms);
+  const there = distinctPlatforms(working.platforms.filter((platform) => !isUnknown(platform)));
   const asked = requestsOf(working, choice);
   const found: ChosenPlatform[] = [];
   const artifacts: ChosenPlatform[] = [];
@@ -45,7 +46,10 @@ export async function choosePlatforms(
   for (const request of distinctPlatforms(asked)) {
     const chosen = await chooseChild(source, manifests, request);
     if (chosen !== undefined) {
-      (chosen.isImage || choice.platforms !== "all" ? found : artifacts).push({ request, chosen });
+      // What the index says nothing of, and is of no platform, is an attestation more likely than an image.
+      const isAttestation = isUnknown(request) && chosen.configPlatform !== undefined;
+      const isWanted = choice.platforms !== "all" || (chosen.isImage && !isAttestation);
+      (isWanted ? found : artifacts).push({ request, chosen });
       continue;
     }
     const named = manifests.find(({ platform }) => platform !== undefined && matchesPlatform(request, platform));
@@ -59,9 +63,12 @@ export async function choosePlatforms(
       return choosePlatforms(source, working, { platforms: [only] }, decide);
     throw notFound(request, there);
   }
-  if (found.length === 0 && artifacts[0] === undefined) throw notFound(asked[0], there);
-  // What is wrong with an artifact is said of it where there is no image.
-  if (found.length === 0) return artifacts;
+  if (found.length === 0) {
+    // What is wrong with an artifact is said of it where there is no image.
+    const wrong = artifacts.filter(({ chosen }) => !chosen.isImage);
+    if (wrong.length > 0) return wrong;
+    throw notFound(there.length === 0 ? undefined : asked[0], there);
+  }
   for (const { chosen } of artifacts) decideWithout(chosen.child, "is an artifact and no image");
   return found;
 }
@@ -74,11 +81,12 @@ function requestsOf(working: WorkingIndex, { platforms, hostPlatform: host }: Pl
 }
 
 function notFound(request: Platform | undefined, there: readonly Platform[]): OciError {
-  const wanted = request === undefined ? "any platform" : formatPlatform(request);
-  const isNamed = request !== undefined && there.some((platform) => matchesPlatform(request, platform));
+  const fail = (what: string): OciError =>
+    new OciError("ERR_OCI_PLATFORM_NOT_FOUND", `Cannot choose a platform: ${what}`);
+  if (request === undefined) return fail("the index has no images");
+  const wanted = formatPlatform(request);
+  if (there.some((platform) => matchesPlatform(request, platform)))
+    return fail(`the index names ${wanted}, and leads to no image of it`);
   const has = there.length === 0 ? "no images" : there.map(formatPlatform).join(", ");
-  return new OciError(
-    "ERR_OCI_PLATFORM_NOT_FOUND",
-    `Cannot choose a platform: ${isNamed ? `the index names ${wanted}, and leads to no image of it` : `the image has none for ${wanted}; it has ${has}`}`,
-  );
+  return fail(`the image has none for ${wanted}; it has ${has}`);
 }

@@ -11,6 +11,8 @@ export const CONVERT_DECISION_CODES = [
   "nested-index-flattened",
   /** An index in the index: its manifests take its place. With `nestedIndexes: "expand"`; the reference cannot. */
   "nested-index-expanded",
+  /** An index in the index, with something below it that is neither manifest nor index, or nothing: as it was. */
+  "nested-index-kept",
   /** A child without a platform: it is indexed by what its config says, and has that platform from now on. The reference fails. */
   "platform-from-config",
   /** A platform that the index names, and leads to no image of: it gets no index. With all platforms; the reference fails. */

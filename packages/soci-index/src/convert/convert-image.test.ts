@@ -529,6 +529,32 @@ describe("convertImage() of an index in the index", () => {
     await convertImage(arm64, rootOf("i10"), { ...one, nestedIndexes: "expand" });
   });
 
+  test("leaves it as it is where more than manifests is below it, and nobody asks for it", async () => {
+    const { store, image, index, layer } = handmade();
+    const bytes = new TextEncoder().encode("not JSON");
+    const { digest, size } = await store.pushManifest(bytes, "application/vnd.example");
+    const arm64 = { ...(await image(ARM64, [layer(OTHER)])), platform: ARM64 };
+    const nested = {
+      ...(await index([arm64, { mediaType: "application/vnd.example", digest, size }])),
+      platform: ARM64,
+    };
+    const root = await index([{ ...(await image(AMD64, [layer(LAYER)])), platform: AMD64 }, nested]);
+    const convert = (platform: Platform, target = memoryTarget()) =>
+      convertImage({ pool, image: store, target }, root.digest, { ...SMALL, platforms: [platform] });
+    const target = memoryTarget();
+    const { decisions, manifests } = await convert(AMD64, target);
+    expect(decisions.map(({ code }) => code)).toEqual(["nested-index-kept"]);
+    expect(manifests[1]!.to.digest).toBe(nested.digest);
+    expect([target.manifests.has(arm64.digest), target.manifests.get(digest), target.blobs.has(OTHER)]).toEqual([
+      true,
+      bytes,
+      true,
+    ]);
+    expect((await convert(ARM64)).decisions.map(({ code }) => code)).toEqual(["nested-index-flattened"]);
+    store.manifests.delete(arm64.digest);
+    await expect(convert(AMD64)).rejects.toMatchObject({ notFound: true });
+  });
+
   test("indexes the manifest that is of the platform, where that is not the first", async () => {
     const { store, image, index, layer } = handmade();
     const arm64 = { ...(await image(ARM64, [layer(OTHER)])), platform: ARM64 };
@@ -663,6 +689,28 @@ describe("convertImage() decides", () => {
     await expect(
       convertImage({ pool, image: store, target: memoryTarget() }, root.digest, { ...SMALL, platforms: [riscv64] }),
     ).rejects.toMatchObject({ code: "ERR_SOCI_NOT_AN_IMAGE" });
+  });
+
+  test("that an image of no platform is indexed where the index says so, and not where its config alone does", async () => {
+    const { store, image, index, layer } = handmade();
+    const unknown: Platform = { os: "unknown", architecture: "unknown" };
+    const amd64 = { ...(await image(AMD64, [layer(LAYER)])), platform: AMD64 };
+    const named = { ...(await image(unknown, [layer(OTHER)])), platform: unknown };
+    const unnamed = await image(unknown, [layer(TINY)]);
+    const convert = async (children: readonly Descriptor[]) => {
+      const root = await index(children);
+      const all: ConvertOptions = { ...SMALL, platforms: "all" };
+      const { platforms } = await convertImage({ pool, image: store, target: memoryTarget() }, root.digest, all);
+      return platforms.map(({ platform }) => platform);
+    };
+    expect(await convert([amd64, named])).toEqual([AMD64]);
+    expect(await convert([amd64, unnamed])).toEqual([AMD64]);
+    // The reference asks for the platform that the config says, and takes the first that the index says it of.
+    expect(await convert([amd64, named, unnamed])).toEqual([AMD64, unknown]);
+    await expect(convert([unnamed, unnamed])).rejects.toMatchObject({
+      code: "ERR_OCI_PLATFORM_NOT_FOUND",
+      message: "Cannot choose a platform: the index has no images",
+    });
   });
 
   test("that what is no manifest stays as it is, and the rest of its descriptor too", async () => {

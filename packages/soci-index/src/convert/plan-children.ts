@@ -122,9 +122,14 @@ class ChildPlanner {
 
   async #rewrite(child: Descriptor): Promise<ChildPlan> {
     const chosen = this.#chosenAt(child);
-    const below = await manifestsBelow(this.#source, child);
+    const { manifests: below, hasOthers } = await manifestsBelow(this.#source, child);
     const from = below.find(({ digest }) => digest === chosen?.image.descriptor.digest) ?? below[0];
-    if (from === undefined) return this.#keep(child, "not-a-manifest", "is an index of nothing: it stays as it is");
+    if (from === undefined || (hasOthers && chosen === undefined))
+      return this.#keep(
+        child,
+        "nested-index-kept",
+        "is an index in the index, of more than manifests: it stays as it is",
+      );
     const { document } = await this.#source.document(from);
     // What is found below is manifests alone.
     if (!("manifest" in document)) throw new TypeError(`Cannot convert ${from.digest}: it is an index`);
@@ -211,21 +216,34 @@ class ChildPlanner {
   }
 }
 
-/** The manifests at and below a descriptor, depth first, each once. */
-async function manifestsBelow(source: SourceContent, descriptor: Descriptor): Promise<readonly Descriptor[]> {
-  const found: Descriptor[] = [];
+/**
+ * The manifests at and below a descriptor, depth first, each once, and whether there is anything else. All of it is read, as
+ * the reference reads it: what is not there fails here.
+ */
+async function manifestsBelow(
+  source: SourceContent,
+  descriptor: Descriptor,
+): Promise<{ readonly manifests: readonly Descriptor[]; readonly hasOthers: boolean }> {
+  const manifests: Descriptor[] = [];
   const seen = new Set<Digest>();
+  let hasOthers = false;
   const walk = async (at: Descriptor, depth: number): Promise<void> => {
     if (seen.has(at.digest)) return;
     seen.add(at.digest);
-    if (isManifestType(at.mediaType)) found.push(at);
-    if (!isIndexType(at.mediaType)) return;
-    if (depth >= MAX_INDEX_DEPTH) throw tooDeep(at);
+    if (!isManifestType(at.mediaType) && !isIndexType(at.mediaType)) {
+      hasOthers = true;
+      return;
+    }
     const { document } = await source.document(at);
-    for (const child of "index" in document ? document.index.manifests : []) await walk(child, depth + 1);
+    if ("manifest" in document) {
+      manifests.push(at);
+      return;
+    }
+    if (depth >= MAX_INDEX_DEPTH) throw tooDeep(at);
+    for (const child of document.index.manifests) await walk(child, depth + 1);
   };
   await walk(descriptor, 0);
-  return found;
+  return { manifests, hasOthers };
 }
 
 /** Whether BuildKit put it there to tell of an image. */

@@ -10,7 +10,7 @@ import {
 } from "@socikit/oci";
 import { SociIndexError } from "../errors.ts";
 import { nameOfChild, type ConvertDecision } from "./convert-decision.ts";
-import { imagePlatforms, isUnknown, tooDeep } from "./image-platforms.ts";
+import { imagePlatforms, tooDeep } from "./image-platforms.ts";
 import type { SourceContent, SourceDocument } from "./source-content.ts";
 
 /** What is converted: an index, made around a manifest that is in none. */
@@ -50,11 +50,11 @@ export async function workingIndex(
     decide({ code: "single-manifest", digest: descriptor.digest, message });
     return singleIndex(source, only);
   }
-  const platforms = await imagePlatforms(source, children);
+  // Where the layout says of the whole index that it is of a platform, that is the only one.
+  const platforms = await imagePlatforms(source, descriptor.platform === undefined ? children : [descriptor]);
   return {
     index: { ...document.index, mediaType: OCI_INDEX, manifests: children },
-    // Attestations that an index says nothing of, their configs do.
-    platforms: platforms.filter((platform) => !isUnknown(platform)),
+    platforms,
     isSingle: false,
   };
 }
