@@ -49,8 +49,13 @@ interface Port {
   postMessage(message: unknown, transfer: readonly ArrayBufferLike[]): void;
 }
 
+interface WorkerOptions {
+  readonly execArgv: readonly string[];
+  readonly resourceLimits: { readonly maxYoungGenerationSizeMb: number };
+}
+
 interface WorkerThreads {
-  readonly Worker: new (url: URL, options: { readonly execArgv: readonly string[] }) => NodeWorker;
+  readonly Worker: new (url: URL, options: WorkerOptions) => NodeWorker;
   readonly parentPort?: (Port & { on(event: "message", listener: (data: unknown) => void): void }) | null;
 }
 
@@ -80,8 +85,13 @@ function openNodeWorker<To, From>(
   file: WorkerFile,
   listener: WorkerThreadListener<From>,
 ): WorkerThread<To> {
-  // The process's own options can be ones that a worker with a file cannot have (--input-type).
-  const worker = new threads.Worker(file.url, { execArgv: [] });
+  const worker = new threads.Worker(file.url, {
+    // The process's own options can be ones that a worker with a file cannot have (--input-type).
+    execArgv: [],
+    // What these threads make is gone soon. By default new objects may take 48 MB before they are looked at; so a thread that
+    // builds takes 18 MB instead of 21, in the same time.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
   let isOver = false;
   const die = (cause: unknown): void => {
     if (isOver) return;
