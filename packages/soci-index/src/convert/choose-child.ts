@@ -10,7 +10,7 @@ import {
 } from "@socikit/oci";
 import { isLayerType } from "../create/layer-choice.ts";
 import { SOCI_INDEX_V2, SOCI_PREFETCH } from "../media-types.ts";
-import { configPlatform, tooDeep } from "./image-platforms.ts";
+import { anyConfigPlatform, configPlatform, tooDeep } from "./image-platforms.ts";
 import type { SourceContent } from "./source-content.ts";
 
 /** A child of the index that a platform is found at. */
@@ -107,7 +107,9 @@ class ImageSearch {
       return this.first(featuresFirst(matching), depth + 1);
     }
     const { manifest } = document;
-    const platform = descriptor.platform ?? (await configPlatform(this.#source, manifest));
+    // Further down the reference takes any config's word.
+    const platformOf = depth === 0 ? configPlatform : anyConfigPlatform;
+    const platform = descriptor.platform ?? (await platformOf(this.#source, manifest));
     if (platform === undefined || !matchesPlatform(this.#request, platform)) return undefined;
     return { descriptor, manifest, platform };
   }

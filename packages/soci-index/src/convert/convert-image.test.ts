@@ -555,6 +555,22 @@ describe("convertImage() of an index in the index", () => {
     await expect(convert(AMD64)).rejects.toMatchObject({ notFound: true });
   });
 
+  test("takes the word of any config further down, as the reference does", async () => {
+    const { store, json, image, index, layer } = handmade();
+    const config = (value: GoJson) => ({ config: json("application/vnd.example+json", value) });
+    const riscv64: Platform = { os: "linux", architecture: "riscv64" };
+    const other = { ...(await image(AMD64, [layer(LAYER)])), platform: AMD64 };
+    const said = await image(AMD64, [layer(OTHER)], config({ architecture: "riscv64", os: "linux" }));
+    const silent = await image(AMD64, [layer(OTHER)], config("no platform"));
+    const convert = async (below: Descriptor) => {
+      const root = await index([other, { ...(await index([silent, below])), platform: riscv64 }]);
+      const asked: ConvertOptions = { ...SMALL, platforms: [riscv64] };
+      return convertImage({ pool, image: store, target: memoryTarget() }, root.digest, asked);
+    };
+    expect((await convert(said)).manifests[1]!.from.digest).toBe(said.digest);
+    await expect(convert(silent)).rejects.toMatchObject({ code: "ERR_OCI_PLATFORM_NOT_FOUND" });
+  });
+
   test("indexes the manifest that is of the platform, where that is not the first", async () => {
     const { store, image, index, layer } = handmade();
     const arm64 = { ...(await image(ARM64, [layer(OTHER)])), platform: ARM64 };

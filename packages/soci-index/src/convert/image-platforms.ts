@@ -4,6 +4,7 @@ import {
   isIndexType,
   isManifestType,
   MAX_INDEX_DEPTH,
+  MAX_MANIFEST_SIZE,
   normalizePlatform,
   OCI_CONFIG,
   OciError,
@@ -48,7 +49,26 @@ export async function imagePlatforms(
 /** The platform that an image's config says, normalised; `undefined` where the config is no image's. */
 export async function configPlatform(source: SourceContent, { config }: ImageManifest): Promise<Platform | undefined> {
   if (config.mediaType !== OCI_CONFIG && config.mediaType !== DOCKER_CONFIG) return undefined;
-  const { platform } = decodeImageConfig(await source.config(config));
+  return platformIn(await source.config(config));
+}
+
+/** The same of any config, whatever it says that it is; `undefined` where it says no platform. */
+export async function anyConfigPlatform(
+  source: SourceContent,
+  { config }: ImageManifest,
+): Promise<Platform | undefined> {
+  if (config.size > MAX_MANIFEST_SIZE) return undefined;
+  const bytes = await source.config(config);
+  try {
+    return platformIn(bytes);
+  } catch (error) {
+    if (error instanceof OciError) return undefined;
+    throw error;
+  }
+}
+
+function platformIn(config: Uint8Array): Platform {
+  const { platform } = decodeImageConfig(config);
   // Containers are Linux where nothing else is said: the reference takes the host, which is.
   return normalizePlatform({ ...platform, os: platform.os === "" ? "linux" : platform.os });
 }
