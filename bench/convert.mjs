@@ -8,7 +8,7 @@
  * reference's `--format oci-dir` and to an archive; registry to registry both registries are on loopback, the one that is written to new in
  * each round: referrers-registry of the system tests where it is built, else `socikit serve`. Each run is a process of its own, seen from outside
  * (measure/measured-run.py): start of Node included. Rounds are interleaved; numbers are medians with their quartiles. Every run must make the same image.
- * `--cpu` is for a machine that is not quiet: goals are compared with processor time then, which two threads use twice as fast.
+ * `--require-peers`, as in CI: fails without the reference and the registry. `--cpu` is for a machine that is not quiet: goals are compared with processor time then, which two threads use twice as fast.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     image: { type: "string", multiple: true, default: ["rabbitmq", "large"] },
     cpu: { type: "boolean", default: process.env.CLOCK === "cpu" },
     markdown: { type: "string" },
+    "require-peers": { type: "boolean", default: false },
   },
 });
 const clock = values.cpu ? "cpuMs" : "wallMs";
@@ -67,6 +68,9 @@ const contenders = [
   },
 ].filter(({ reference }) => reference === undefined || has("soci"));
 
+if (values["require-peers"])
+  for (const program of ["soci", "referrers-registry"])
+    if (!has(program)) throw new Error(`${program} is not here: .ci/stages/peers.sh builds it`);
 const head = `${describeMachine()}, Node ${process.versions.node}; ${values.rounds} rounds, ${values.cpu ? "processor" : "wall"} time`;
 console.log(head);
 if (!has("soci")) console.log("without the reference: its command is not here (differential/reference-cli)");
@@ -80,7 +84,7 @@ if (values.markdown !== undefined)
   writeMarkdownSection(
     values.markdown,
     "bench:convert",
-    `${head}. In brackets quartiles, then how many times as long the reference took.\n\n${markdownTable(["image", "", "time", "processor", "memory", "read", "written"], rows)}`,
+    `${head}. In brackets quartiles, then how many times as long the reference took; memory is the largest of all rounds; bytes are those of system calls, sockets included.\n\n${markdownTable(["image", "", "time", "processor", "memory", "read", "written"], rows)}`,
   );
 
 /** Measures one image. @returns Its rows. */
