@@ -13,7 +13,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bytesSource, decodeManifest, digestOf, isImageIndex, isIndexType, isManifestType } from "@socikit/oci";
-import { convertImage, describeOutcome, parseRequestedPlatform, standaloneRoot } from "@socikit/soci-index/build";
+import {
+  convertImage,
+  describeOutcome,
+  describePrefetch,
+  parsePrefetchFiles,
+  parseRequestedPlatform,
+  standaloneRoot,
+} from "@socikit/soci-index/build";
 import { randomArguments, randomLayout } from "./layouts.mjs";
 import { Random } from "./random.mjs";
 
@@ -205,6 +212,7 @@ async function run({ blobs, index, args }) {
       spanSize: number("--span-size").value,
       minLayerSize: number("--min-layer-size").value,
       ...(args.includes("--all-platforms") ? { platforms: "all" } : platforms.length > 0 ? { platforms } : {}),
+      prefetch: { paths: parsePrefetchFiles(all("--prefetch-file")), rule: "reference" },
       ...(args.includes("--optimizations") ? { optimizations: ["xattr"] } : {}),
     });
     // The reference puts the SOCI index of one manifest on the first below an index in the index, whatever it is.
@@ -214,7 +222,13 @@ async function run({ blobs, index, args }) {
     return {
       digest: result.image.digest,
       isMended,
-      lines: linesOf([...skipped, ...result.platforms.flatMap(({ layers }) => layers.map(describeOutcome))]),
+      lines: linesOf([
+        ...skipped,
+        ...result.platforms.flatMap(({ layers, prefetch }) => [
+          ...layers.map(describeOutcome),
+          ...prefetch.artifacts.map(describePrefetch),
+        ]),
+      ]),
     };
   } catch (error) {
     if (error.code === undefined) throw error;

@@ -233,6 +233,9 @@ export function randomArguments(random, platforms) {
     for (let i = random.below(3); i >= 0; i--) args.push("--platform", request(random, platforms));
   if (random.chance(0.3)) args.push("--span-size", random.pick(["1000", "64", "4194304"]));
   if (random.chance(0.2)) args.push("--optimizations", "xattr");
+  if (random.chance(0.25))
+    for (let i = random.below(3); i >= 0; i--)
+      args.push("--prefetch-file", random.pick(["a", "/bb", "/x/../ccc", "a/", "/none", " bb ", "a,bb"]));
   return args;
 }
 
