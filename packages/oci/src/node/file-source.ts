@@ -28,7 +28,8 @@ export async function openFileSource(path: string): Promise<BlobSource> {
       }
     };
     const read = async (offset: number, length: number): Promise<Uint8Array> => {
-      const bytes = new Uint8Array(length);
+      // Not set to zero first: it is filled, or nobody gets it.
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
       await fill(bytes, offset);
       return bytes;
     };
