@@ -25,17 +25,24 @@ const { values } = parseArgs({
     run: { type: "string" },
   },
 });
-const CONTENDERS = ["no pool", "1 thread", "2 threads"];
+const CONTENDERS = {
+  "no pool": undefined,
+  "1 thread": { threads: 1 },
+  "2 threads": { threads: 2 },
+  // As `socikit create` on two processors.
+  "1 and the calling one": { threads: 1, usesCallingThread: true },
+};
 
 if (values.run === undefined) compare();
-else console.log(JSON.stringify(await run(values.run === "no pool" ? undefined : Number.parseInt(values.run, 10))));
+else console.log(JSON.stringify(await run(CONTENDERS[values.run])));
 
 function compare() {
   console.log(`${describeMachine()}, Node ${process.versions.node}; ${values.rounds} rounds`);
-  const results = new Map(CONTENDERS.map((name) => [name, []]));
+  const names = Object.keys(CONTENDERS);
+  const results = new Map(names.map((name) => [name, []]));
   for (let round = 0; round < Number(values.rounds); round++)
-    for (let turn = 0; turn < CONTENDERS.length; turn++) {
-      const name = CONTENDERS[(turn + round) % CONTENDERS.length];
+    for (let turn = 0; turn < names.length; turn++) {
+      const name = names[(turn + round) % names.length];
       const args = [fileURLToPath(import.meta.url), "--run", name, "--layout", values.layout, "--tag", values.tag];
       results.get(name).push(JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })));
     }
@@ -47,7 +54,7 @@ function compare() {
     const rss = median(runs.map((one) => one.rss)).toFixed(0);
     const wall = withQuartiles(wallOf(name), 0);
     const gain = withQuartiles(ratios(wallOf(name), wallOf("no pool")), 2);
-    console.log(`  ${name.padEnd(10)}${wall} ms, ${gain}× as fast; ${cpu} ms of processors, ${rss} MB at the peak`);
+    console.log(`  ${name.padEnd(23)}${wall} ms, ${gain}× as fast; ${cpu} ms of processors, ${rss} MB at the peak`);
   }
   console.log(`  load ${loadavg()[0].toFixed(1)} at the end`);
 }
@@ -57,7 +64,7 @@ function withQuartiles(numbers, digits) {
   return `${middle.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
 }
 
-async function run(threads) {
+async function run(options) {
   const { openLayoutDirectory } = await import("@socikit/registry/node");
   const { createIndex } = await import("@socikit/soci-index/build");
   const { createBuildPool } = await import("@socikit/ztoc/build");
@@ -67,7 +74,7 @@ async function run(threads) {
     const target = await openLayoutDirectory(join(work, "target"), { create: true });
     const cpuBefore = process.cpuUsage();
     const began = performance.now();
-    const pool = threads === undefined ? undefined : createBuildPool({ threads });
+    const pool = options && createBuildPool(options);
     const platform = { os: "linux", architecture: "amd64" };
     const { indexes } = await createIndex({ image, target, pool }, values.tag, {
       minLayerSize: 0,

@@ -25,12 +25,12 @@ function noise(seed: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, () => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 20);
 }
 
-/** Layers of 1 to 3 MB, which are more than one buffer. */
+/** Layers of half a megabyte to one and a half: one is more than a buffer, two are more than two. */
 const layers = [1, 2, 3].map((seed) =>
   gzipSync(
     concat(
       tarEntry({ name: "d/", typeflag: "5" }),
-      tarEntry({ name: `layer-${seed}` }, noise(seed, seed * 1_200_000)),
+      tarEntry({ name: `layer-${seed}` }, noise(seed, seed * 500_000)),
       tarEntry({ name: "small" }, "abc"),
       tarEnd(),
     ),
@@ -70,6 +70,7 @@ const never = (): Promise<never> => new Promise(() => {});
 describe.each<[string, BuildPoolOptions]>([
   ["on threads", { threads: 2, worker }],
   ["on the calling thread", { threads: 0 }],
+  ["on a thread and the calling one", { threads: 1, usesCallingThread: true, worker }],
 ])("a pool %s", (_, options) => {
   const own = createBuildPool(options);
   afterAll(() => own.close());
@@ -82,8 +83,10 @@ describe.each<[string, BuildPoolOptions]>([
     ["a source that gives bytes", (bytes) => blobSource(new Blob([bytes.slice()]))],
     [
       "a source that gives views of a larger buffer",
-      (bytes) =>
-        giving({ ...bytesSource(bytes), read: async (offset, length) => bytes.subarray(offset, offset + length) }),
+      (bytes) => {
+        const larger = concat(new Uint8Array(4), bytes);
+        return { size: bytes.length, read: async (offset, length) => larger.subarray(offset + 4, offset + 4 + length) };
+      },
     ],
     ["a function", (bytes) => async () => chunked(bytes)],
   ])("builds side by side what buildZtoc() builds, of %s", async ([, open]) => {
@@ -115,7 +118,7 @@ describe.each<[string, BuildPoolOptions]>([
   });
 
   test.for<[string, Uint8Array, PoolBuildOptions]>([
-    ["a gzip stream that is damaged", large.with(1_000_000, 0), gzip],
+    ["a gzip stream that is damaged", large.with(700_000, 0), gzip],
     ["a layer that is no gzip", noise(3, 3_000_000), gzip],
     ["an empty layer", new Uint8Array(0), gzip],
     ["a tar stream that is damaged", gzipSync(noise(4, 100_000)), gzip],
@@ -332,6 +335,25 @@ describe("threads that die", () => {
   });
 });
 
+test("a pool that uses the calling thread takes it when the others are busy, and lets their layers come on meanwhile", async () => {
+  const stuck = createBuildPool({
+    threads: 1,
+    usesCallingThread: true,
+    worker: scriptWorker("never", "parentPort.on('message', () => {});"),
+  });
+  expect(stuck.threads).toBe(2);
+  let read = 0;
+  const source: BlobSource = { size: 2 ** 30, read: async (_, length) => ((read += length), new Uint8Array(length)) };
+  const waiting = outcomeOf(stuck.build(source, gzip));
+  // Whose input is always there at once.
+  const builds = [1, 2].map(() => stuck.build(bytesSource(large), gzip));
+  const wanted = await buildZtoc(chunked(large), gzip);
+  for (const { digest } of await Promise.all(builds)) expect(digest).toBe(wanted.digest);
+  expect(read).toBeGreaterThan(2 ** 20);
+  stuck.close();
+  expect(await waiting).toMatchObject({ code: "ERR_ZTOC_WORKER" });
+});
+
 describe("createBuildPool()", () => {
   test.for<BuildPoolOptions>([
     { threads: -1 },
@@ -341,6 +363,12 @@ describe("createBuildPool()", () => {
     { memoryBytes: NaN },
   ])("refuses %o", (options) => {
     expect(() => createBuildPool(options)).toThrow(RangeError);
+  });
+
+  test("says how many threads build", () => {
+    expect(createBuildPool({ threads: 3 }).threads).toBe(3);
+    expect(createBuildPool({ threads: 3, usesCallingThread: true }).threads).toBe(4);
+    expect(createBuildPool({ threads: 0 }).threads).toBe(1);
   });
 
   test("one that is idle lets the process end, one that builds does not", () => {
