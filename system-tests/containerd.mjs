@@ -35,6 +35,10 @@ export async function startContainerd(folder) {
     `address = ${JSON.stringify(address)}`,
     "[ttrpc]",
     `address = ${JSON.stringify(join(sockets, "ttrpc.sock"))}`,
+    // What the reference puts into the content store is not kept from the collector when its image is pulled once more.
+    `[plugins."io.containerd.gc.v1.scheduler"]`,
+    `startup_delay = "24h"`,
+    `schedule_delay = "24h"`,
   ];
   const path = join(folder, "config.toml");
   writeFileSync(path, `${config.join("\n")}\n`);
