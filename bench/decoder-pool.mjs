@@ -123,7 +123,8 @@ async function decodeAll(decoder, atOnce, spans) {
   const reader = async () => {
     while (next < spans.length) {
       const { start, compressed, want } = spans[next++];
-      for await (const chunk of decoder.decode(start, compressed, want)) length += chunk.length;
+      // As the lazy reader decodes: it copies each chunk.
+      for await (const chunk of decoder.decode(start, compressed, want, { lends: true })) length += chunk.length;
     }
   };
   await Promise.all(Array.from({ length: atOnce }, reader));

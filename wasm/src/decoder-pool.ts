@@ -1,7 +1,7 @@
 import { checkRange, checkStart } from "./check-span.ts";
 import { InflateError } from "./errors.ts";
-import type { SpanDecoder, Start } from "./span-decoder.ts";
-import { CHUNKS_AHEAD, type FromWorker, type ToWorker } from "./worker-messages.ts";
+import type { DecodeOptions, SpanDecoder, Start } from "./span-decoder.ts";
+import { CHUNKS_AHEAD, type FromWorker, LENT_SIZE, type ToWorker } from "./worker-messages.ts";
 import { openWorkerThread, processorCount, type WorkerFile, type WorkerThread, workerUrl } from "./worker-thread.ts";
 
 /** Options for {@linkcode createDecoderPool}. */
@@ -60,7 +60,11 @@ class Job {
   readonly start: Start;
   readonly compressed: Uint8Array;
   readonly want: { readonly start: number; readonly end: number };
+  readonly lends: boolean;
+  /** The worker that decodes it. */
   worker: PoolWorker | undefined;
+  /** The worker that did so last. */
+  lender: PoolWorker | undefined;
   /** Workers that died over it. */
   deaths = 0;
   /** Bytes that came. */
@@ -78,11 +82,13 @@ class Job {
     start: Start,
     compressed: Uint8Array,
     want: { readonly start: number; readonly end: number },
+    lends: boolean,
   ) {
     this.id = id;
     this.start = start;
     this.compressed = compressed;
     this.want = want;
+    this.lends = lends;
   }
 
   finish(error?: Error): void {
@@ -113,12 +119,12 @@ class WorkerPool implements DecoderPool {
     start: Start,
     compressed: Uint8Array,
     want: { readonly start: number; readonly end: number },
-    options?: { readonly signal?: AbortSignal | undefined },
+    options?: DecodeOptions,
   ): AsyncIterable<Uint8Array> {
     checkStart(start);
     checkRange(want);
     if (this.#isClosed) throw new TypeError("Cannot decode a span: the pool is closed");
-    return this.#decode(new Job(++this.#jobs, start, compressed, want), options?.signal);
+    return this.#decode(new Job(++this.#jobs, start, compressed, want, options?.lends ?? false), options?.signal);
   }
 
   close(): void {
@@ -135,16 +141,20 @@ class WorkerPool implements DecoderPool {
     if (job.want.start === job.want.end) return;
     const onAbort = (): void => job.wake();
     signal?.addEventListener("abort", onAbort, { once: true });
+    /** Buffers that go back. */
+    let done: ArrayBuffer[] = [];
     try {
       this.#assign(job);
       for (;;) {
         const chunk = job.chunks.shift();
         if (chunk !== undefined) {
-          if (++job.taken === TAKEN_AT_ONCE) {
-            job.worker?.thread.post({ kind: "taken", job: job.id, chunks: job.taken }, []);
-            job.taken = 0;
-          }
           yield chunk;
+          if (job.lends) giveBack(chunk, done);
+          if (++job.taken === TAKEN_AT_ONCE) {
+            job.worker?.thread.post({ kind: "taken", job: job.id, chunks: job.taken, buffers: done }, done);
+            job.taken = 0;
+            if (job.worker !== undefined) done = [];
+          }
         } else if (job.outcome !== undefined) {
           if (job.outcome.error !== undefined) throw job.outcome.error;
           return;
@@ -158,10 +168,10 @@ class WorkerPool implements DecoderPool {
     } finally {
       signal?.removeEventListener("abort", onAbort);
       // What was not waited for.
-      if (job.worker !== undefined) {
-        job.worker.thread.post({ kind: "cancel", job: job.id }, []);
-        this.#release(job);
-      }
+      if (job.lends) for (const chunk of job.chunks) giveBack(chunk, done);
+      if (job.worker !== undefined || done.length > 0)
+        job.lender?.thread.post({ kind: "over", job: job.id, buffers: done }, done);
+      this.#release(job);
     }
   }
 
@@ -201,10 +211,12 @@ class WorkerPool implements DecoderPool {
         },
         compressed,
         want: { start: job.want.start + job.received, end: job.want.end },
+        lends: job.lends,
       },
       [...(isShared ? [] : [compressed.buffer]), ...window.map(({ bytes }) => bytes.buffer)],
     );
     job.worker = worker;
+    job.lender = worker;
     job.taken = 0;
     if (worker.jobs.size === 0) worker.thread.keepAlive(true);
     worker.jobs.set(job.id, job);
@@ -255,6 +267,11 @@ class WorkerPool implements DecoderPool {
       else this.#assign(job);
     }
   }
+}
+
+/** The buffer of a chunk that was lent, unless somebody has taken it. */
+function giveBack({ buffer }: Uint8Array, buffers: ArrayBuffer[]): void {
+  if (buffer.byteLength === LENT_SIZE) buffers.push(buffer as ArrayBuffer);
 }
 
 function aborted(job: Job, found: string, options?: ErrorOptions): InflateError {

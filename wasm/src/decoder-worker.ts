@@ -5,7 +5,15 @@
 import { chooseDecoder } from "./choose-decoder.ts";
 import { InflateError } from "./errors.ts";
 import type { SpanDecoder } from "./span-decoder.ts";
-import { CHUNKS_AHEAD, CHUNKS_AT_ONCE, type FromWorker, type SpanError, type ToWorker } from "./worker-messages.ts";
+import { unsetBytes } from "./unset-bytes.ts";
+import {
+  CHUNKS_AHEAD,
+  CHUNKS_AT_ONCE,
+  type FromWorker,
+  LENT_SIZE,
+  type SpanError,
+  type ToWorker,
+} from "./worker-messages.ts";
 import { runAsWorker } from "./worker-thread.ts";
 
 class Job {
@@ -25,6 +33,8 @@ class DecoderWorker {
   readonly #post: (message: FromWorker, transfer: readonly ArrayBufferLike[]) => void;
   readonly #jobs = new Map<number, Job>();
   #decoder: Promise<SpanDecoder> | undefined;
+  /** Buffers that came back. */
+  readonly #buffers: ArrayBuffer[] = [];
   /** Settles when the span that is being decoded is done, or waits. */
   #busy: Promise<void> = Promise.resolve();
 
@@ -45,6 +55,7 @@ class DecoderWorker {
       void this.#run(job);
       return;
     }
+    for (const buffer of message.buffers) if (this.#buffers.length < CHUNKS_AHEAD) this.#buffers.push(buffer);
     const job = this.#jobs.get(message.job);
     if (job === undefined) return;
     if (message.kind === "taken") job.credit += message.chunks;
@@ -53,7 +64,7 @@ class DecoderWorker {
   }
 
   async #run(job: Job): Promise<void> {
-    const { job: id, start, compressed, want } = job.message;
+    const { job: id, start, compressed, want, lends } = job.message;
     let leave = await this.#enter();
     let chunks: Uint8Array[] = [];
     let atOnce = 1;
@@ -68,9 +79,9 @@ class DecoderWorker {
       const decoder = await this.#decoder;
       if (decoder === undefined) throw new TypeError("Cannot decode a span: no decoder was loaded");
       if (job.isCancelled) return;
-      for await (const bytes of decoder.decode(start, compressed, want)) {
+      for await (const bytes of decoder.decode(start, compressed, want, { lends })) {
         if (job.isCancelled) break;
-        chunks.push(bytes);
+        chunks.push(lends ? this.#lend(bytes) : bytes);
         job.credit--;
         if (chunks.length < atOnce && job.credit > 0) continue;
         post({ kind: "chunks" });
@@ -96,6 +107,17 @@ class DecoderWorker {
       leave();
       this.#jobs.delete(id);
     }
+  }
+
+  /** The same bytes in memory that can be moved to the pool, and comes back from there. */
+  #lend(bytes: Uint8Array): Uint8Array {
+    // What a decoder gave in memory of its own is moved as it is.
+    if (bytes.byteLength === bytes.buffer.byteLength) return bytes;
+    const isUsual = bytes.length <= LENT_SIZE;
+    const buffer = isUsual ? this.#buffers.pop() : undefined;
+    const memory = buffer === undefined ? unsetBytes(isUsual ? LENT_SIZE : bytes.length) : new Uint8Array(buffer);
+    memory.set(bytes);
+    return memory.subarray(0, bytes.length);
   }
 
   /** Waits for its turn; answers how to leave it to the next one. */

@@ -16,7 +16,7 @@ export {
   type MemberStart,
 } from "./gzip-scan.ts";
 export { type Inflate, loadInflate, type LoadOptions } from "./load-inflate.ts";
-export { type SpanDecoder, type Start } from "./span-decoder.ts";
+export { type DecodeOptions, type SpanDecoder, type Start } from "./span-decoder.ts";
 export { platformDecoder } from "./platform-decoder.ts";
 export {
   chooseDecoder,

@@ -24,6 +24,19 @@ export interface Start {
   readonly blockHeader?: Uint8Array | undefined;
 }
 
+/** Options for {@linkcode SpanDecoder.decode}. */
+export interface DecodeOptions {
+  /** Ends the iteration with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Whether a chunk may lie in memory that is used again when the next one is asked for: for who copies it anyway. It spares
+   * a copy, or new memory. Decoders need not make use of it.
+   *
+   * @default {false}
+   */
+  readonly lends?: boolean | undefined;
+}
+
 /** Decodes spans. Implementations are interchangeable: this package's core, a pool of workers, a platform's inflate. */
 export interface SpanDecoder {
   /**
@@ -34,7 +47,7 @@ export interface SpanDecoder {
    * @param compressed The compressed stream from `start.byte` on, as much of it as `want` needs. Not kept; it must not
    * change until the iteration ends.
    * @param want Half-open, in bytes of output behind `start`.
-   * @returns Chunks that are the caller's to keep, together exactly `want`.
+   * @returns Chunks that are the caller's to keep, unless it has said that they need not be; together exactly `want`.
    * @throws {RangeError} for a start or a range that cannot be.
    * @throws {InflateError} `ERR_INFLATE_TRUNCATED` when the bytes end before `want` does, or another code.
    */
@@ -42,7 +55,7 @@ export interface SpanDecoder {
     start: Start,
     compressed: Uint8Array,
     want: { readonly start: number; readonly end: number },
-    options?: { readonly signal?: AbortSignal | undefined },
+    options?: DecodeOptions,
   ): AsyncIterable<Uint8Array>;
 }
 
@@ -55,7 +68,7 @@ export function createSpanDecoder(pool: CorePool): SpanDecoder {
     decode(start, compressed, want, options) {
       checkStart(start);
       checkRange(want);
-      return decodeSpan(pool, start, compressed, want, options?.signal);
+      return decodeSpan(pool, start, compressed, want, options ?? {});
     },
   };
 }
@@ -65,7 +78,7 @@ async function* decodeSpan(
   start: Start,
   compressed: Uint8Array,
   want: { readonly start: number; readonly end: number },
-  signal: AbortSignal | undefined,
+  { signal, lends }: DecodeOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   signal?.throwIfAborted();
   if (want.start === want.end) return;
@@ -85,9 +98,8 @@ async function* decodeSpan(
         const length = Math.min(core.outputEnd - core.output, want.end - produced);
         const skipped = Math.min(length, Math.max(0, want.start - produced));
         if (skipped < length) {
-          const chunk = unsetBytes(length - skipped);
-          chunk.set(core.memory.subarray(core.output + skipped, core.output + length));
-          yield chunk;
+          const output = core.memory.subarray(core.output + skipped, core.output + length);
+          yield lends === true ? output : copyOf(output);
         }
         produced += core.outputEnd - core.output;
         core.moveOutput();
@@ -108,6 +120,12 @@ async function* decodeSpan(
   } finally {
     pool.giveBack(core);
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = unsetBytes(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 /**

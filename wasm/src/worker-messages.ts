@@ -10,11 +10,13 @@ export type ToWorker =
       readonly start: Start;
       readonly compressed: Uint8Array;
       readonly want: { readonly start: number; readonly end: number };
+      /** Whether chunks lie in buffers that come back. */
+      readonly lends: boolean;
     }
   /** So many chunks were taken: as many more may come. */
-  | { readonly kind: "taken"; readonly job: number; readonly chunks: number }
-  /** Nobody waits for it. */
-  | { readonly kind: "cancel"; readonly job: number };
+  | { readonly kind: "taken"; readonly job: number; readonly chunks: number; readonly buffers: readonly ArrayBuffer[] }
+  /** Nothing of it is waited for any more. */
+  | { readonly kind: "over"; readonly job: number; readonly buffers: readonly ArrayBuffer[] };
 
 /** A span cannot be decoded. */
 export interface SpanError {
@@ -39,3 +41,6 @@ export const CHUNKS_AT_ONCE = 4;
 
 /** Chunks of a span that a worker sends before any was taken: 8 MiB of the core's. */
 export const CHUNKS_AHEAD = 32;
+
+/** Bytes of a buffer that comes back: a chunk of the core's can be some hundred bytes longer than its 256 KiB. */
+export const LENT_SIZE: number = 257 * 1024;

@@ -1,4 +1,4 @@
-import type { SpanDecoder, Start } from "@socikit/inflate";
+import type { DecodeOptions, SpanDecoder, Start } from "@socikit/inflate";
 import type { ByteRange, ReadOptions } from "@socikit/oci";
 import { WINDOW_SIZE, type LayerIndex, type Piece } from "@socikit/ztoc";
 import { LazyReadError } from "./errors.ts";
@@ -209,7 +209,9 @@ export class PieceLoader {
     const size = sizeOf(piece.uncompressed);
     const output = new Uint8Array(size);
     let filled = 0;
-    for await (const chunk of this.#decoded(piece, start, compressed, { start: 0, end: size }, options)) {
+    // Each chunk is copied before the next one is asked for.
+    const decoding = { ...options, lends: true };
+    for await (const chunk of this.#decoded(piece, start, compressed, { start: 0, end: size }, decoding)) {
       output.set(chunk, filled);
       filled += chunk.length;
     }
@@ -222,7 +224,7 @@ export class PieceLoader {
     start: Start,
     compressed: Uint8Array,
     want: ByteRange<"uncompressed">,
-    options: ReadOptions | undefined,
+    { signal, lends }: DecodeOptions = {},
   ): AsyncIterable<Uint8Array> {
     const { decoder, index } = this.#ports;
     let left = sizeOf(want);
@@ -233,14 +235,14 @@ export class PieceLoader {
         `Cannot decode span ${piece.id} of layer ${index.layer.digest}: ${what}`,
         options,
       );
-    const chunks = decoder.decode(start, compressed, want, { signal: options?.signal })[Symbol.asyncIterator]();
+    const chunks = decoder.decode(start, compressed, want, { signal, lends })[Symbol.asyncIterator]();
     try {
       for (;;) {
         let next: IteratorResult<Uint8Array>;
         try {
           next = await chunks.next();
         } catch (error) {
-          options?.signal?.throwIfAborted();
+          signal?.throwIfAborted();
           throw fail(error instanceof Error ? error.message : String(error), { cause: error });
         }
         if (next.done) break;

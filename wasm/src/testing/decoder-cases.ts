@@ -203,6 +203,29 @@ export function describeDecoder(
       expectBytes(concat(...chunks), output.subarray(100));
     });
 
+    test("decode() that may lend its chunks gives the same bytes, as long as each is asked for", async () => {
+      const output = compressibleBytes(createRandom(10), 12_000_000);
+      const deflated = deflateRawSync(output);
+      const start = { byte: 0, bits: 0, window: [] };
+      for (const want of [
+        { start: 0, end: 12_000_000 },
+        { start: 300_001, end: 6_000_000 },
+        { start: 5, end: 6 },
+      ]) {
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of decoder.decode(start, deflated, want, { lends: true })) chunks.push(chunk.slice());
+        expectBytes(concat(...chunks), output.subarray(want.start, want.end));
+      }
+      // Not read on: what was lent comes back all the same.
+      for await (const chunk of decoder.decode(start, deflated, { start: 0, end: 12_000_000 }, { lends: true })) {
+        expectBytes(chunk.slice(), output.subarray(0, chunk.length));
+        break;
+      }
+      const kept = await decodeAll(decoder, start, deflated, 0, 3_000_000);
+      await decodeAll(decoder, start, deflated, 3_000_000, 12_000_000);
+      expectBytes(kept, output.subarray(0, 3_000_000));
+    });
+
     test("decode() of shared memory", async () => {
       const output = compressibleBytes(createRandom(13), 300_000);
       const deflated = compressedMember(output).subarray(10);
