@@ -24,11 +24,11 @@
 import { BAD_DISTANCE, BAD_SYMBOL, NEED_INPUT, NEED_OUTPUT, TRUNCATED, DONE, WINDOW_SIZE } from "./constants";
 import {
   DISTANCE_TABLE, DISTANCE_TABLE_BITS, DISTANCE_VALUES, HISTORY, LITLEN_TABLE, LITLEN_TABLE_BITS, PATTERNS, PATTERN_STEPS,
-  REACHES,
+  MATCHES,
 } from "./memory";
 import { Bits, RETAINED, giveBack, isPast, refill } from "./bits";
 import { Output } from "./output";
-import { CROSSED, ONE_MATCH, Watch, cross, reach } from "./watch";
+import { Watch, countCrossings, cross, noteMatch, notedLength, notedSource, reach } from "./watch";
 import {
   BASE_MASK, DISTANCE_SUBTABLE_MASK, ENDS_BLOCK, EXCEPTIONAL, EXTRA_MASK_AT, LITERAL, LITLEN_SUBTABLE_MASK, NO_MEANING,
   SHIFT_AT, SUBTABLE_MASK_AT, VALUE_AT,
@@ -48,6 +48,11 @@ const STEP_OUTPUT_LOG: u32 = 9;
 /** How distanceEntry before the end of the input the fast loop stops. */
 const MARGIN: usize = 1 << STEP_INPUT_LOG;
 
+/** Up to where the loop has written matches down, if it has run at all. */
+class Noted {
+  static end: usize = MATCHES;
+}
+
 /** Patterns of distances 1–15: byte i of a vector is byte i mod distance; it then advances by a multiple of the distance. */
 export function initializeSymbols(): void {
   for (let distance: u32 = 1; distance < 16; distance++) {
@@ -59,18 +64,21 @@ export function initializeSymbols(): void {
 /** Answers DONE at the end of the block, NEED_INPUT near the end of the input, NEED_OUTPUT, BAD_SYMBOL or BAD_DISTANCE. */
 export function decodeSymbols(inputEnd: usize, outputEnd: usize): i32 {
   if (Output.low == Output.floor && Watch.latest == HISTORY) return decodeUnwatched(inputEnd, outputEnd);
-  // From here on what is watched is out of reach.
+  // From here on what is watched is out of reach. No more than 32768 bytes are decoded up to there, whose matches fit MATCHES.
   const watchEnd = max(Output.low, Watch.latest) + (WINDOW_SIZE as usize);
   while (Output.next < watchEnd) {
+    Noted.end = MATCHES;
     const status = decodeWatched(inputEnd, min(outputEnd, watchEnd));
     if (status == BAD_DISTANCE) {
       // Not bad, unless it is below `floor`: the loop was left for it to be looked at.
-      const from: u32 = load<u32>(REACHES);
-      const length: u32 = load<u32>(REACHES, 4);
+      Noted.end -= 4;
+      const from = notedSource(Noted.end);
+      const length = notedLength(Noted.end);
       if (!reach(from, Output.next, length)) return BAD_DISTANCE;
-      copyMatch((Output.next as u32) - from, length);
-    } else if (status != NEED_OUTPUT || Output.next >= outputEnd) {
-      return status;
+      copyMatch((Output.next - from) as u32, length);
+    } else {
+      countCrossings(Noted.end);
+      if (status != NEED_OUTPUT || Output.next >= outputEnd) return status;
     }
   }
   return decodeUnwatched(inputEnd, outputEnd);
@@ -91,7 +99,7 @@ function decodeWatched(inputEnd: usize, outputEnd: usize): i32 {
 @inline
 function decodeFast(inputEnd: usize, outputEnd: usize, isWatched: bool): i32 {
   const low = Output.low;
-  const latest = Watch.latest;
+  let noted: usize = MATCHES;
   const safeEnd = inputEnd - MARGIN;
   let buffer = Bits.buffer;
   let count = Bits.count;
@@ -172,18 +180,10 @@ function decodeFast(inputEnd: usize, outputEnd: usize, isWatched: bool): i32 {
       let from = out - distance;
       let to = out;
       if (isWatched) {
-        // All ones where it crosses the latest boundary (`cross`, without the branch).
-        const crosses = (((from as i32) - (latest as i32)) >> 31) as u32;
-        store<u32>(CROSSED, load<u32>(CROSSED) + ((ONE_MATCH + length) & crosses));
+        noteMatch(noted, from, length);
+        noted += 4;
       }
-      if (from < low) {
-        if (isWatched) {
-          store<u32>(REACHES, from);
-          store<u32>(REACHES, length, 4);
-        }
-        result = BAD_DISTANCE;
-        break;
-      }
+      if (from < low) { result = BAD_DISTANCE; break; }
       out += length;
 
       // The next entry is on its way while the match is copied.
@@ -209,6 +209,7 @@ function decodeFast(inputEnd: usize, outputEnd: usize, isWatched: bool): i32 {
     } while (--steps);
   } while (result == NEED_INPUT && next < safeEnd && out < outputEnd);
 
+  if (isWatched) Noted.end = noted;
   // Stale bits above the count would be ORed into refilled ones (bits.ts).
   count &= 63;
   Bits.buffer = buffer & (((1 as u64) << count) - 1);

