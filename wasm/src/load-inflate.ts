@@ -18,7 +18,7 @@ export interface LoadOptions {
 /** Decoding of gzip and DEFLATE. Scans and spans may be open side by side: each has an instance of its own. */
 export interface Inflate {
   /**
-   * Opens a decode of a whole stream of gzip members that reports block boundaries. It holds an instance (640 KiB) until
+   * Opens a decode of a whole stream of gzip members that reports block boundaries. It holds an instance (512 KiB) until
    * `finish` or `close`.
    */
   scanGzip(sink: GzipSink, options?: GzipScanOptions): GzipScan;
