@@ -25,7 +25,11 @@ test("chooseDecoder() takes the next one where a policy forbids WebAssembly, or 
   // As Chromium says it under a Content-Security-Policy; a module of one's own, so that none compiled before is taken.
   const foreign = { kinds: ["wasm", "platform"] as const };
   vi.resetModules();
-  vi.spyOn(WebAssembly, "compile").mockRejectedValue(new WebAssembly.CompileError("disallowed by embedder"));
+  const disallowed = new WebAssembly.CompileError("disallowed by embedder");
+  vi.spyOn(WebAssembly, "compile").mockRejectedValue(disallowed);
+  vi.spyOn(WebAssembly, "Module").mockImplementation(() => {
+    throw disallowed;
+  });
   const fresh = await import("./choose-decoder.ts");
   expect((await fresh.chooseDecoder(foreign)).kind).toBe("platform");
 
