@@ -109,6 +109,7 @@ export class Core {
   readonly #exports: Exports;
   /** All of its memory, which never grows: the view stays valid. */
   readonly memory: Uint8Array;
+  readonly #words: DataView;
   /** Address of the first byte of output after the last {@linkcode moveOutput}. */
   readonly output: number;
   /** Bytes of output that fit. */
@@ -130,6 +131,7 @@ export class Core {
     this.#exports = new WebAssembly.Instance(module).exports as unknown as Exports;
     this.#exports.initialize();
     this.memory = new Uint8Array(this.#exports.memory.buffer);
+    this.#words = new DataView(this.#exports.memory.buffer);
     this.output = this.#exports.OUTPUT.value as number;
     this.outputCapacity = sizes?.output ?? (this.#exports.OUTPUT_CAPACITY.value as number);
     this.#outputSlack = this.#exports.OUTPUT_SLACK.value as number;
@@ -200,8 +202,8 @@ export class Core {
 
   /** Ends counting at the earliest place. */
   takeBoundary(): { readonly matches: number; readonly bytes: number } {
-    const view = new DataView(this.memory.buffer, this.#exports.takeBoundary(), 12);
-    return { matches: view.getUint32(4, true), bytes: view.getUint32(8, true) };
+    const address = this.#exports.takeBoundary();
+    return { matches: this.#words.getUint32(address + 4, true), bytes: this.#words.getUint32(address + 8, true) };
   }
 
   #startInput(offset: number): void {
