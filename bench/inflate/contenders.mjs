@@ -59,7 +59,7 @@ export function openContenders({ inflate, fflate, pako, native, libraries, gzip,
   const isSingle = inflateRawSync(raw).length === size;
   const addNative = (name, every = 1) => {
     if (isSingle && libraries.includes(name.split("/")[1]))
-      contenders.push({ name, every, measure: () => native.run(name) });
+      contenders.push({ name, every, isElsewhere: true, measure: () => native.run(name) });
   };
   const scratch = new Uint8Array(fflate === undefined ? 0 : size);
   const pooled = new Uint8Array(512 * KIB);
