@@ -116,7 +116,7 @@ test("enableSoci() of any text gives a file whose default is soci, or a coded er
       if (typeof outcome === "string") expect(defaultSnapshotter(outcome)).toBe("soci");
       else expect(outcome).toBeInstanceOf(FinchConfigError);
     }),
-    { numRuns: 3000 },
+    { numRuns: 600 },
   );
 });
 

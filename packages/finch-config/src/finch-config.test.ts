@@ -108,7 +108,7 @@ test("parseFinchConfig() of any text gives settings or a coded error", () => {
         }
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: 600 },
   );
 });
 

@@ -55,7 +55,7 @@ describe("openLayer() over any index", () => {
           expectBytes(await read(start, end), output.slice(start, end));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 

@@ -209,6 +209,6 @@ test("decodeManifest() and decodeImageConfig() of any bytes give a value or a co
         }
       }
     }),
-    { numRuns: 800 },
+    { numRuns: 200 },
   );
 });

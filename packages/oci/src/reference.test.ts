@@ -92,7 +92,7 @@ test("parseReference() of any text gives what formatReference() writes back, or 
         }
       },
     ),
-    { numRuns: 800 },
+    { numRuns: 200 },
   );
 });
 

@@ -250,7 +250,7 @@ describe("decodeZtoc()", () => {
           encodeZtoc(ztoc);
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 500 },
     );
   });
 
@@ -259,7 +259,7 @@ describe("decodeZtoc()", () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         codeOf(bytes);
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 });

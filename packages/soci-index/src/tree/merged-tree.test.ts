@@ -279,7 +279,7 @@ describe("MergedTree", () => {
       fc.property(layers, (layers) => {
         expect(show(merge(...layers))).toEqual(model(layers));
       }),
-      { numRuns: 2000 },
+      { numRuns: 400 },
     );
   });
 
@@ -313,7 +313,7 @@ describe("MergedTree", () => {
           if (parents.has(id)) expect(parents.get(id)).toContain(tree.parent(id));
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 200 },
     );
   });
 });
