@@ -63,7 +63,7 @@ function checkManifest({ name, rule, packages, manifest, sources, violations }) 
   for (const dependency of Object.keys(manifest.dependencies ?? {})) {
     if (dependency in packages && !allowedBy(rule).has(dependency)) {
       violations.push(`${where}: depends on ${dependency}, which ${name} may not use`);
-    } else if (!used.has(dependency)) {
+    } else if (!used.has(dependency) && !rule.unbundled?.includes(dependency)) {
       violations.push(`${where}: depends on ${dependency}, which no source of ${name} imports`);
     }
   }

@@ -53,6 +53,16 @@ try {
   run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline"]);
   for (const entry of entries)
     check(`import ${entry}`, () => run(process.execPath, ["--input-type=module", "-e", `await import("${entry}")`]));
+  // What bundle-command.mjs makes: the threads lie where the command looks for them, and the licences of what is in them beside.
+  check("the command's threads and licences are in its tarball", () => {
+    const folder = join(place, "node_modules/@socikit/cli/dist");
+    const command = readFileSync(join(folder, "bin.js"), "utf8");
+    if (/^import [^;]*"(?!node:)/m.test(command)) throw new Error("bin.js imports files");
+    const threads = [...command.matchAll(/\(import\.meta\.url, "[^"]+", "([^"]+-worker)"\)/g)].map(([, name]) => name);
+    if (threads.length === 0) throw new Error("it starts none");
+    for (const file of [...threads.map((name) => `${name}.js`), "THIRD-PARTY-LICENSES.txt"])
+      if (!existsSync(join(folder, file))) throw new Error(`${file} is not there`);
+  });
   check("socikit --version", () => run(join(place, "node_modules/.bin/socikit"), ["--version"]));
 
   const lines = entries.map(

@@ -1,10 +1,11 @@
 // Which package may use which, as data. ARCHITECTURE.md draws the same; check-dependencies.mjs holds the sources to it.
 
-/** @typedef {{ readonly folder: string, readonly entries: Readonly<Record<string, readonly string[]>>, readonly node?: boolean }} PackageRule */
+/** @typedef {{ readonly folder: string, readonly entries: Readonly<Record<string, readonly string[]>>, readonly node?: boolean, readonly unbundled?: readonly string[] }} PackageRule */
 
 /**
  * Package name → its folder, and what the files reachable from each of its entry points may import of this repository.
  * `node: true` marks a package that is a program: all of its code may use Node. Elsewhere only src/node.ts and src/node/ may.
+ * `unbundled` are packages that its bundle imports for another one that is in it: dependencies without an import of its own.
  * @type {Readonly<Record<string, PackageRule>>}
  */
 export const PACKAGES = {
@@ -37,6 +38,7 @@ export const PACKAGES = {
   "@socikit/cli": {
     folder: "packages/cli",
     node: true,
+    unbundled: ["undici"],
     entries: {
       ".": [
         "@socikit/oci",
