@@ -49,3 +49,19 @@ test("eachConcurrently() starts nothing for a signal that is aborted, and throws
   await expect(run).rejects.toBe(reason);
   expect(started).toEqual([1]);
 });
+
+test("eachConcurrently() gives each task a signal of its own, so that many may wait", async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error): void => void warnings.push(name);
+  process.on("warning", onWarning);
+  const signals = new Set<AbortSignal>();
+  const items = Array.from({ length: 12 }, (_, i) => i);
+  await eachConcurrently(items, items.length, undefined, async (_, signal) => {
+    signals.add(signal);
+    signal.addEventListener("abort", () => {});
+    await tick();
+  });
+  process.off("warning", onWarning);
+  expect(signals.size).toBe(12);
+  expect(warnings).toEqual([]);
+});

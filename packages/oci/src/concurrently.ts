@@ -9,20 +9,30 @@ export async function eachConcurrently<T>(
   task: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const abort = new AbortController();
-  const onAbort = (): void => abort.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  // A signal for each task: of one for all, what every task waits for would be a listener, and Node warns of the eleventh.
+  const running = new Set<AbortController>();
   const failures: unknown[] = [];
+  let isAborted = false;
+  const abortAll = (reason: unknown): void => {
+    isAborted = true;
+    for (const abort of running) abort.abort(reason);
+  };
+  const onAbort = (): void => abortAll(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
   const queue = items.values();
   const work = async (): Promise<void> => {
     // One iterator feeds every worker.
     for (const item of queue) {
-      if (abort.signal.aborted) return;
+      if (isAborted) return;
+      const abort = new AbortController();
+      running.add(abort);
       try {
         await task(item, abort.signal);
       } catch (error) {
         failures.push(error);
-        abort.abort(error);
+        abortAll(error);
+      } finally {
+        running.delete(abort);
       }
     }
   };

@@ -35,7 +35,8 @@ export { formatReference, isRepositoryName, isTag, parseReference, type Referenc
 export { blobSource, bytesSource, checkBlobRange, type BlobSource, type ReadOptions } from "./blob-source.ts";
 export { printable } from "./printable.ts";
 export { concatBytes } from "./concat-bytes.ts";
-export { chunksOf, readAll, verifyStream } from "./read-stream.ts";
+export { BlobCheck } from "./blob-check.ts";
+export { checkOf, chunksOf, readAll, verifyStream } from "./read-stream.ts";
 export { eachConcurrently } from "./concurrently.ts";
 export { uploadBlob } from "./upload-blob.ts";
 export { copyImage, type CopyEvent, type CopyOptions } from "./copy-image.ts";
@@ -57,6 +58,7 @@ export {
 export { decodeGoJson, foldName, JsonFraction, type Json, type JsonObject } from "./go-json-decode.ts";
 export { encodeGoJson, encodeIndex, encodeManifest, type GoJson } from "./go-json.ts";
 export type {
+  BeginOptions,
   BlobMounter,
   BlobReader,
   BlobUpload,

@@ -1,3 +1,4 @@
+import type { BlobCheck } from "./blob-check.ts";
 import type { BlobSource, ReadOptions } from "./blob-source.ts";
 import type { Descriptor } from "./descriptor.ts";
 import type { Digest, DigestAlgorithm } from "./digest.ts";
@@ -62,15 +63,23 @@ export interface BlobUpload {
   abort(): Promise<void>;
 }
 
+/** How {@linkcode BlobWriter.begin} starts an upload. */
+export interface BeginOptions extends ReadOptions {
+  /** What the blob is named by. SHA-256 unless said otherwise. */
+  readonly algorithm?: DigestAlgorithm;
+  /** The blob, where it is known: lets the store choose how to send it. */
+  readonly expect?: Pick<Descriptor, "digest" | "size">;
+  /**
+   * What hashes the bytes that are going to be written, on their way here: the store need not hash them again. It has to have
+   * passed, for the digest and as many bytes as were written, before `commit` believes it; else the store looks for itself, or fails.
+   */
+  readonly check?: BlobCheck | undefined;
+}
+
 /** Writes blobs. */
 export interface BlobWriter {
-  /** Starts an upload. `expect`, where known, lets the store choose how to send it. SHA-256 unless said otherwise. */
-  begin(
-    options?: ReadOptions & {
-      readonly algorithm?: DigestAlgorithm;
-      readonly expect?: Pick<Descriptor, "digest" | "size">;
-    },
-  ): Promise<BlobUpload>;
+  /** Starts an upload. */
+  begin(options?: BeginOptions): Promise<BlobUpload>;
   /** Takes an upload up again, by its `id`. */
   resume(id: string, options?: ReadOptions): Promise<BlobUpload>;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { digestOf } from "./digest.ts";
-import { chunksOf, readAll, verifyStream } from "./read-stream.ts";
+import { checkOf, chunksOf, readAll, verifyStream } from "./read-stream.ts";
 
 const HELLO = new TextEncoder().encode("hello, stream");
 
@@ -170,4 +170,15 @@ test("verifyStream() pulls as it is pulled, and passes a cancellation and an err
   expect(first.seen.cancelled).toBe("enough");
   const cut = source([HELLO], new Error("cut"));
   await expect(readAll(verifyStream(cut.stream, { digest: digestOf(HELLO), size: 26 }), 100)).rejects.toThrow("cut");
+});
+
+test("checkOf() says whether a stream of verifyStream() has been read to its end and fits", async () => {
+  const fitting = verifyStream(source([HELLO]).stream, { digest: digestOf(HELLO), size: HELLO.length });
+  expect(checkOf(fitting)?.hasPassed).toBe(false);
+  await readAll(fitting, 100);
+  expect(checkOf(fitting)).toMatchObject({ digest: digestOf(HELLO), size: HELLO.length, hasPassed: true });
+  const other = verifyStream(source([HELLO]).stream, { digest: digestOf(new Uint8Array(1)), size: HELLO.length });
+  await expect(readAll(other, 100)).rejects.toMatchObject({ code: "ERR_OCI_DIGEST_MISMATCH" });
+  expect(checkOf(other)?.hasPassed).toBe(false);
+  expect(checkOf(source([HELLO]).stream)).toBeUndefined();
 });

@@ -1,5 +1,5 @@
+import { BlobCheck } from "./blob-check.ts";
 import { concatBytes } from "./concat-bytes.ts";
-import { algorithmOf, createDigester, type Digest } from "./digest.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
 
@@ -52,8 +52,13 @@ export async function readAll(
   return concatBytes(chunks);
 }
 
-/** What the streams that {@linkcode verifyStream} made are checked against. */
-const verified = new WeakMap<ReadableStream<Uint8Array>, { readonly digest: Digest; readonly size: number }>();
+/** What checks the streams that {@linkcode verifyStream} made. */
+const checks = new WeakMap<ReadableStream<Uint8Array>, BlobCheck>();
+
+/** What checks a stream that {@linkcode verifyStream} made: it has passed when the last chunk has been read. */
+export function checkOf(stream: ReadableStream<Uint8Array>): BlobCheck | undefined {
+  return checks.get(stream);
+}
 
 /**
  * The same bytes, ending with an error where size or digest do not fit; an error also as soon as there are too many. The
@@ -66,33 +71,18 @@ export function verifyStream(
   stream: ReadableStream<Uint8Array>,
   expect: Pick<Descriptor, "digest" | "size">,
 ): ReadableStream<Uint8Array> {
-  const known = verified.get(stream);
+  const known = checks.get(stream);
   if (known?.digest === expect.digest && known.size === expect.size) return stream;
-  const digester = createDigester(algorithmOf(expect.digest));
+  const check = new BlobCheck(expect);
   const reader = stream.getReader();
-  let size = 0;
-  let checked = false;
-  const mismatch = (what: string): OciError =>
-    new OciError("ERR_OCI_SIZE_MISMATCH", `Cannot verify ${expect.digest}: ${what}`);
-  const checkDigest = (): void => {
-    if (checked) return;
-    checked = true;
-    const found = digester.digest();
-    if (found !== expect.digest)
-      throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot verify ${expect.digest}: the bytes have digest ${found}`);
-  };
   const checking = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         // Errors of the source are passed on as they are; the others leave it to be told.
         const { done, value } = await reader.read();
         try {
-          if (!done) {
-            size += value.length;
-            if (size > expect.size) throw mismatch(`more than its ${expect.size} bytes came`);
-            if (value.length > 0) digester.update(value);
-          } else if (size !== expect.size) throw mismatch(`${size} of its ${expect.size} bytes came`);
-          if (size === expect.size) checkDigest();
+          if (done) check.end();
+          else check.update(value);
         } catch (error) {
           controller.error(error);
           void reader.cancel(error).catch(() => {});
@@ -105,6 +95,6 @@ export function verifyStream(
     },
     { highWaterMark: 0 },
   );
-  verified.set(checking, { digest: expect.digest, size: expect.size });
+  checks.set(checking, check);
   return checking;
 }

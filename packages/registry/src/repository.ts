@@ -10,6 +10,7 @@ import {
   isTag,
   parseReference,
   verifyStream,
+  type BeginOptions,
   type BlobMounter,
   type BlobReader,
   type BlobUpload,
@@ -220,10 +221,8 @@ class Repository implements RemoteRepository {
     return verifyStream(source.stream!(0, blob.size, options), blob);
   }
 
-  begin(options?: Parameters<BlobWriter["begin"]>[0]): Promise<BlobUpload> {
-    const digest = options?.expect?.digest;
-    const algorithm = options?.algorithm ?? (digest?.startsWith("sha512:") ? "sha512" : "sha256");
-    return beginUpload(this.#client, this.#uploads, algorithm, options);
+  begin(options?: BeginOptions): Promise<BlobUpload> {
+    return beginUpload(this.#client, this.#uploads, options);
   }
 
   resume(id: string, options?: ReadOptions): Promise<BlobUpload> {

@@ -1,4 +1,4 @@
-import { bytesSource, digestOf, uploadBlob } from "@socikit/oci";
+import { BlobCheck, bytesSource, digestOf, uploadBlob } from "@socikit/oci";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { handlerTransport } from "./handler-transport.ts";
@@ -8,6 +8,7 @@ import { createRegistryHandler } from "./server.ts";
 import { scriptedRegistry, type Answer } from "./testing/scripted-registry.ts";
 import type { RegistryEvent } from "./events.ts";
 import type { Timer } from "./timer.ts";
+import type { Transport } from "./transport.ts";
 
 const BLOB = new Uint8Array(2_500).map((_, i) => (i * 17) ^ (i >> 7));
 const DIGEST = digestOf(BLOB);
@@ -204,6 +205,20 @@ describe("an upload", () => {
     expect(session.open).toBe(false);
   });
 
+  test("whose bytes were checked on their way is not hashed again, and does not end before they have passed", async () => {
+    for (const isWhole of [true, false]) {
+      const { registry, session, methods } = uploads();
+      const check = new BlobCheck({ digest: DIGEST, size: BLOB.length });
+      const upload = await registry.open({ uploadChunkSize: 1_000 }).begin({ check });
+      check.update(BLOB.subarray(0, isWhole ? BLOB.length : 2_000));
+      await upload.write(BLOB);
+      const error = await failure(upload.commit(DIGEST));
+      if (isWhole) expect([error, session.stored]).toEqual([undefined, BLOB]);
+      else expect(error).toMatchObject({ code: "ERR_OCI_DIGEST_MISMATCH" });
+      expect(methods().at(-1)).toBe(isWhole ? "PUT" : "DELETE");
+    }
+  });
+
   test("that may not be started says so", async () => {
     const registry = scriptedRegistry(() =>
       Response.json({ errors: [{ code: "DENIED", message: "read only" }] }, { status: 403 }),
@@ -273,6 +288,23 @@ describe("an upload recovers where", () => {
     const { registry, session } = uploads(interfere);
     await push(registry.open({ uploadChunkSize: 1_000 }));
     expect(session.stored).toEqual(BLOB);
+  });
+
+  test("a chunk is refused, and leaves its bytes to the request that may still be reading them", async () => {
+    const { registry, session } = uploads((_, { method }, count) =>
+      method === "PATCH" && count === 1 ? new Response(null, { status: 503 }) : undefined,
+    );
+    const refused: Uint8Array[] = [];
+    const transport: Transport = {
+      ...registry.transport,
+      send(request, options) {
+        if (request.method === "PATCH" && refused.length === 0) refused.push(request.body as Uint8Array);
+        return registry.transport.send(request, options);
+      },
+    };
+    await push(registry.open({ uploadChunkSize: 1_000, transport }));
+    expect(session.stored).toEqual(BLOB);
+    expect(refused[0]).toEqual(BLOB.subarray(0, 1_000));
   });
 
   test.for([

@@ -1,9 +1,10 @@
 import {
   algorithmOf,
-  concatBytes,
   createDigester,
   OciError,
   printable,
+  type BeginOptions,
+  type BlobCheck,
   type BlobUpload,
   type Descriptor,
   type Digest,
@@ -27,6 +28,8 @@ const ABORT_TIMEOUT_MS = 2_000;
 const COMMIT_TIMEOUT_MS = 300_000;
 /** Largest chunk that a registry can ask for with OCI-Chunk-Min-Length, in bytes. */
 const MAX_CHUNK = 64 * 1024 * 1024;
+/** What a chunk's buffer begins with, in bytes; small blobs need no more. */
+const FIRST_BUFFER = 64 * 1024;
 
 /** How a {@linkcode RemoteUpload} sends. */
 export interface UploadOptions {
@@ -38,9 +41,9 @@ export interface UploadOptions {
 export async function beginUpload(
   client: RegistryClient,
   options: UploadOptions,
-  algorithm: DigestAlgorithm,
-  readOptions?: ReadOptions,
+  begin: BeginOptions = {},
 ): Promise<BlobUpload> {
+  const algorithm = begin.algorithm ?? (begin.expect === undefined ? "sha256" : algorithmOf(begin.expect.digest));
   // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-in-chunks (other than sha256)
   const query: Record<string, string> = algorithm === "sha256" ? {} : { "digest-algorithm": algorithm };
   const response = await client.send(
@@ -52,13 +55,16 @@ export async function beginUpload(
       body: new Uint8Array(),
       accept: ({ status }) => status === 202,
     },
-    readOptions,
+    begin,
   );
   await finishBody(response);
   const location = locationOf(client, response, undefined);
   const least = Number(response.headers.get("oci-chunk-min-length") ?? 0);
   const chunkSize = least > options.chunkSize && least <= MAX_CHUNK ? least : options.chunkSize;
-  return new RemoteUpload(client, location, 0, chunkSize, createDigester(algorithm));
+  return new RemoteUpload(client, location, 0, chunkSize, {
+    algorithm,
+    ...(begin.check === undefined ? { digester: createDigester(algorithm) } : { check: begin.check }),
+  });
 }
 
 /** Takes an upload session up again. */
@@ -113,16 +119,27 @@ export async function mountBlob(
   return false;
 }
 
+/** One of the two. */
+interface UploadHash {
+  readonly algorithm: DigestAlgorithm;
+  readonly digester?: Digester;
+  readonly check?: BlobCheck;
+}
+
 class RemoteUpload implements BlobUpload {
   readonly #client: RegistryClient;
   readonly #chunkSize: number;
   #location: URL;
   /** Bytes that the registry has confirmed. */
   #confirmed: number;
-  /** Bytes written and not confirmed, in order. */
-  #pending: Uint8Array[] = [];
+  /** Bytes written and not confirmed, in order: the first `#pendingSize` of these. */
+  #pending: Uint8Array = new Uint8Array();
   #pendingSize = 0;
-  readonly #digester: Digester | undefined;
+  /**
+   * What hashes the bytes: this upload, or a check before they are handed over. One hash is enough: what is sent is what was hashed,
+   * and registries hash it themselves. None where the upload was resumed: what was sent before is not here to be hashed.
+   */
+  readonly #hash: UploadHash | undefined;
   #ended = false;
   /** Whether sending has failed for good. */
   #broken = false;
@@ -132,13 +149,13 @@ class RemoteUpload implements BlobUpload {
     location: URL,
     confirmed: number,
     chunkSize: number,
-    digester: Digester | undefined,
+    hash: UploadHash | undefined,
   ) {
     this.#client = client;
     this.#location = location;
     this.#confirmed = confirmed;
     this.#chunkSize = chunkSize;
-    this.#digester = digester;
+    this.#hash = hash;
   }
 
   get id(): string {
@@ -152,14 +169,15 @@ class RemoteUpload implements BlobUpload {
   async write(bytes: Uint8Array, options?: ReadOptions): Promise<void> {
     this.#checkOpen();
     options?.signal?.throwIfAborted();
-    this.#digester?.update(bytes);
+    this.#hash?.digester?.update(bytes);
     for (let at = 0; at < bytes.length;) {
-      const piece = bytes.slice(at, at + this.#chunkSize - this.#pendingSize);
-      this.#pending.push(piece);
+      // The last chunk goes with the closing PUT, so one is sent when there is more than one. In order: one at a time.
+      if (this.#pendingSize === this.#chunkSize) await this.#flush(options);
+      const piece = bytes.subarray(at, at + this.#chunkSize - this.#pendingSize);
+      this.#makeRoom(piece.length);
+      this.#pending.set(piece, this.#pendingSize);
       this.#pendingSize += piece.length;
       at += piece.length;
-      // The last chunk goes with the closing PUT, so one is sent when there is more than one. In order: one at a time.
-      if (this.#pendingSize === this.#chunkSize && at < bytes.length) await this.#flush(options);
     }
   }
 
@@ -167,18 +185,16 @@ class RemoteUpload implements BlobUpload {
     this.#checkOpen();
     this.#ended = true;
     const size = this.#confirmed + this.#pendingSize;
-    const found = this.#digester?.digest();
-    if (found !== undefined && found !== digest) {
+    const mismatch = this.#mismatch(digest, size);
+    if (mismatch !== undefined) {
       await this.abort();
-      const known = algorithmOf(found) === algorithmOf(digest);
-      if (!known) throw new TypeError(`Cannot end upload: it was begun for ${algorithmOf(found)}, not for ${digest}`);
-      throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot end upload of ${digest}: the bytes have digest ${found}`);
+      throw mismatch;
     }
     await this.#recovering(
       async () => {
         const url = new URL(this.#location);
         url.searchParams.set("digest", digest);
-        const body = this.#takePending();
+        const body = this.#body();
         const response = await this.#client.send(
           {
             ...uploadRequest(this.#client, `upload blob ${digest}`),
@@ -214,8 +230,7 @@ class RemoteUpload implements BlobUpload {
       },
       options,
     );
-    this.#pending = [];
-    this.#pendingSize = 0;
+    this.#drop();
     this.#confirmed = size;
     return { mediaType: "application/octet-stream", digest, size };
   }
@@ -225,12 +240,12 @@ class RemoteUpload implements BlobUpload {
     this.#ended = true;
     // What is not sent is lost here, and sent again from `offset`. What broke would only break again.
     if (this.#pendingSize > 0 && !this.#broken) await this.#flush(options).catch(() => {});
-    this.#pending = [];
+    this.#drop();
   }
 
   async abort(): Promise<void> {
     this.#ended = true;
-    this.#pending = [];
+    this.#drop();
     try {
       const response = await this.#client.send(
         {
@@ -257,7 +272,7 @@ class RemoteUpload implements BlobUpload {
     const goal = this.#confirmed + this.#pendingSize;
     await this.#recovering(
       async () => {
-        const body = this.#takePending();
+        const body = this.#body();
         const response = await this.#client.send(
           {
             ...uploadRequest(this.#client, "upload chunk"),
@@ -312,6 +327,8 @@ class RemoteUpload implements BlobUpload {
       try {
         if (await step()) return;
       } catch (error) {
+        // A request that failed may still be reading: the buffer is left to it.
+        this.#pending = this.#pending.slice();
         options?.signal?.throwIfAborted();
         if (!(error instanceof RegistryError) || !(error.retryable || error.status === 416)) throw error;
         failure = error;
@@ -351,18 +368,42 @@ class RemoteUpload implements BlobUpload {
         `Cannot upload blob: the registry has ${offset} bytes where ${this.#confirmed} to ${this.#confirmed + this.#pendingSize} were sent; begin again`,
       );
     }
-    const rest = this.#takePending().subarray(taken);
-    this.#pending = rest.length === 0 ? [] : [rest];
-    this.#pendingSize = rest.length;
+    const rest = this.#pendingSize - taken;
+    // Copied elsewhere: see #untilDone.
+    if (rest > 0) this.#pending = this.#pending.slice(taken, this.#pendingSize);
+    this.#pendingSize = rest;
     this.#confirmed = offset;
   }
 
-  /** What is pending as one array, which stays pending. */
-  #takePending(): Uint8Array {
-    if (this.#pending.length !== 1) {
-      this.#pending = [concatBytes(this.#pending)];
-    }
-    return this.#pending[0]!;
+  /** What is pending, which stays so: the bytes hold until the registry has confirmed them. */
+  #body(): Uint8Array {
+    return this.#pending.subarray(0, this.#pendingSize);
+  }
+
+  /** Room for so many bytes more, no more than a chunk in all. A buffer serves for all chunks of a blob. */
+  #makeRoom(bytes: number): void {
+    const needed = this.#pendingSize + bytes;
+    if (needed <= this.#pending.length) return;
+    const larger = new Uint8Array(Math.min(this.#chunkSize, Math.max(needed, 2 * this.#pending.length, FIRST_BUFFER)));
+    larger.set(this.#body());
+    this.#pending = larger;
+  }
+
+  #drop(): void {
+    this.#pending = new Uint8Array();
+    this.#pendingSize = 0;
+  }
+
+  /** What is wrong with the bytes, as far as is known here. */
+  #mismatch(digest: Digest, size: number): Error | undefined {
+    if (this.#hash === undefined) return undefined;
+    const { algorithm, digester, check } = this.#hash;
+    if (algorithm !== algorithmOf(digest))
+      return new TypeError(`Cannot end upload: it was begun for ${algorithm}, not for ${digest}`);
+    const found = digester?.digest() ?? (check?.hasPassed === true && check.size === size ? check.digest : undefined);
+    if (found === digest) return undefined;
+    const what = found === undefined ? "the bytes were not checked to their end" : `the bytes have digest ${found}`;
+    return new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot end upload of ${digest}: ${what}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 
 /** Options of {@linkcode serveRegistry}. */
 export interface ServeOptions {
@@ -39,6 +39,8 @@ export async function serveRegistry(
 ): Promise<ServedRegistry> {
   const host = options.host ?? "127.0.0.1";
   const report = options.onError ?? (() => {});
+  // Not with this module: layouts come from the same entry, and what reads one need not wait for it.
+  const { createServer } = await import("node:http");
   const server = createServer((incoming, outgoing) => {
     void exchange(handler, incoming, outgoing, report);
   });

@@ -1,6 +1,5 @@
 import { open, realpath, stat } from "node:fs/promises";
 import {
-  chunksOf,
   encodeIndex,
   OCI_INDEX,
   verifiedContent,
@@ -11,6 +10,7 @@ import {
 } from "@socikit/oci";
 import { isMissingFile, replaceFile } from "@socikit/oci/node";
 import { archiveContents, type ArchivedBlob } from "./archive-contents.ts";
+import { checkedChunks } from "./checked-chunks.ts";
 import { blobName } from "./layout-files.ts";
 import { OCI_LAYOUT } from "./layout-version.ts";
 import { padded, tarEnd, tarHeader, type TarMember } from "./tar-header.ts";
@@ -58,7 +58,7 @@ export async function writeLayoutArchive(
       if (bytes !== undefined) await put(bytes);
       else if (blob !== undefined)
         // In order: members follow one another.
-        for await (const chunk of chunksOf(await source.stream(blob, options), options.signal)) await put(chunk);
+        for await (const chunk of checkedChunks(source, blob, options)) await put(chunk);
       const padding = padded(member.size) - member.size;
       if (padding > 0) await put(new Uint8Array(padding));
     }

@@ -1,4 +1,5 @@
 import {
+  BlobCheck,
   bytesSource,
   digestOf,
   encodeIndex,
@@ -127,6 +128,31 @@ export function storeCases(name: string, openRepository: OpenRepository): void {
         expectBytes(await readAll(await repository.stream({ digest, size: bytes.length }), bytes.length), bytes);
       }
     });
+
+    test.for([
+      ["has passed", 0, true],
+      ["has not been told", 300_000, true],
+      ["is of more bytes than were written", -1, false],
+    ] as const)(
+      "commit() stores what is its digest, where a check of the bytes on their way %s",
+      async ([, unseen, isStored]) => {
+        const repository = await openRepository();
+        const bytes = noise(300_000, 7);
+        const blob = { digest: digestOf(bytes), size: bytes.length };
+        const check = new BlobCheck(blob);
+        const upload = await repository.begin({ expect: blob, check });
+        check.update(bytes.subarray(Math.max(0, unseen)));
+        await upload.write(bytes.subarray(Math.max(0, -unseen)));
+        const committing = upload.commit(blob.digest);
+        if (isStored) {
+          await committing;
+          expectBytes(await readAll(await repository.stream(blob), bytes.length), bytes);
+        } else {
+          await expect(committing).rejects.toMatchObject({ code: "ERR_OCI_DIGEST_MISMATCH" });
+          expect(await repository.stat(blob.digest)).toBeUndefined();
+        }
+      },
+    );
 
     test("resume() goes on where a suspended upload was, one writer at a time", async () => {
       const repository = await openRepository();
