@@ -22,5 +22,6 @@ export {
 } from "./command-spec.ts";
 export { Invocation } from "./invocation.ts";
 export { createProgress, type Progress, type ProgressOptions } from "./progress.ts";
+export type { ProgressCounts } from "./progress-rows.ts";
 export { coloursFor, wantsColours, type Colours } from "./colours.ts";
 export { formatBytes, formatDuration } from "./format-quantity.ts";

@@ -1,12 +1,20 @@
 import type { Colours } from "./colours.ts";
 import { formatBytes, formatDuration } from "./format-quantity.ts";
 
+/** What became of bytes that are done, where that is known. */
+export interface ProgressCounts {
+  /** Bytes of the tar stream that were made of them. */
+  readonly inflated?: number | undefined;
+  /** Bytes that the target has of them. */
+  readonly pushed?: number | undefined;
+}
+
 /** One thing that is being done. */
-export interface ProgressRow {
+export interface ProgressRow extends ProgressCounts {
   /** What it is, in words. */
   readonly label: string;
   readonly state: "running" | "done" | "skipped";
-  /** Bytes done. */
+  /** Bytes done: read, of a layer. */
   readonly bytes: number;
   /** Bytes in all, where known. */
   readonly total?: number | undefined;
@@ -53,22 +61,45 @@ function progressLine(row: ProgressRow, { columns, now, colours }: RowsOptions):
   const frame = SPINNER[Math.floor(now / 80) % SPINNER.length]!;
   const mark =
     row.state === "running" ? colours.cyan(frame) : row.state === "done" ? colours.green("✓") : colours.dim("–");
-  const facts = row.state === "running" ? runningFacts(row, elapsed) : endedFacts(row, elapsed);
   // The last column stays free: a full line makes some terminals wrap.
   const room = columns - 1 - 2;
-  const label = fit(row.label, Math.max(0, room - facts.length - 2));
+  const [text, facts] =
+    row.state === "running" ? runningTexts(row, elapsed, room) : [row.label, endedFacts(row, elapsed)];
+  const label = fit(text, Math.max(0, room - facts.length - 2));
   const gap = " ".repeat(Math.max(0, room - label.length - facts.length));
   const line = fit(`${label}${gap}${facts}`, room);
   return `${mark} ${row.state === "running" ? line : colours.dim(line)}`;
 }
 
-function runningFacts({ bytes, total, phase }: ProgressRow, elapsed: number): string {
-  if (phase !== undefined) return `${phase}  ${formatDuration(elapsed)}`;
+/** The label, and what is said of the row: as much as there is room for. */
+function runningTexts(row: ProgressRow, elapsed: number, room: number): readonly [label: string, facts: string] {
+  const { label, bytes, total, phase } = row;
+  if (phase !== undefined) return [label, `${phase}  ${formatDuration(elapsed)}`];
   const rate = elapsed < 300 || bytes === 0 ? "" : `  ${formatBytes(Math.round(bytes / (elapsed / 1000)))}/s`;
-  if (total === undefined || total === 0) return bytes === 0 ? formatDuration(elapsed) : `${formatBytes(bytes)}${rate}`;
+  if (total === undefined || total === 0)
+    return [label, bytes === 0 ? formatDuration(elapsed) : `${formatBytes(bytes)}${rate}`];
   const full = Math.min(BAR_WIDTH, Math.floor((bytes / total) * BAR_WIDTH));
-  const bar = `${"━".repeat(full)}${"─".repeat(BAR_WIDTH - full)}`;
-  return `${bar}  ${formatBytes(bytes)} / ${formatBytes(total)}${rate}${timeLeft(bytes, total, elapsed)}`;
+  const bar = `${"━".repeat(full)}${"─".repeat(BAR_WIDTH - full)}  `;
+  const read = `${formatBytes(bytes)} / ${formatBytes(total)}`;
+  const pace = `${rate}${timeLeft(bytes, total, elapsed)}`;
+  const [words, signs] = [countsOf(row, "  inflated ", "  pushed "), countsOf(row, " → ", " ↑ ")];
+  // Without the verb, which all rows share.
+  const subject = label.slice(label.indexOf(" ") + 1);
+  const texts = [
+    [label, `${bar}${read}${words}${pace}`],
+    [label, `${bar}${read}${signs}${pace}`],
+    [label, `${read}${words}${pace}`],
+    [label, `${read}${signs}${pace}`],
+    [subject, `${read}${signs}${pace}`],
+    [subject, `${read}${pace}`],
+  ] as const;
+  return texts.find(([text, facts]) => text.length + 2 + facts.length <= room) ?? texts.at(-1)!;
+}
+
+/** What became of the bytes that were read, where anything is known to. */
+function countsOf({ inflated, pushed }: ProgressRow, ofInflated: string, ofPushed: string): string {
+  const count = (sign: string, bytes = 0): string => (bytes === 0 ? "" : `${sign}${formatBytes(bytes)}`);
+  return `${count(ofInflated, inflated)}${count(ofPushed, pushed)}`;
 }
 
 /** Whole seconds: tenths of what is guessed are noise. Nothing before a second has passed, and at the end. */

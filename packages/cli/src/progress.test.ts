@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { coloursFor } from "./colours.ts";
-import { createProgress } from "./progress.ts";
+import { createProgress, progressOf } from "./progress.ts";
 import { progressLines, type ProgressRow } from "./progress-rows.ts";
 import { textOutput } from "./testing/test-io.ts";
 
@@ -28,6 +28,34 @@ test("progressLines() shows what runs, with bar and rate, and what came of the r
   // After less than a second the rate says little.
   expect(lines[4]).toMatch(/ 5\.0 MB \/ 10\.0 MB {2}5\.6 MB\/s$/);
   expect(lines[5]).toMatch(/^. six +pushing {2}2\.0 s$/);
+});
+
+test("progressLines() shows what became of the bytes, in words where there is room, else in signs, else not", () => {
+  const layer = row({
+    label: "indexing sha256:0123456789ab",
+    bytes: 5_000_000,
+    total: 10_000_000,
+    inflated: 12_300_000,
+    pushed: 4_000_000,
+  });
+  const at = (columns: number, change: Partial<ProgressRow> = {}): string =>
+    progressLines([{ ...layer, ...change }], { columns, height: 1, now: 2000, colours: PLAIN })[0]!.slice(2);
+  const label = "indexing sha256:0123456789ab";
+  const bar = `${"━".repeat(10)}${"─".repeat(10)}  `;
+  const [words, signs] = ["  inflated 12.3 MB  pushed 4.0 MB", " → 12.3 MB ↑ 4.0 MB"];
+  const pace = "  2.5 MB/s  2 s left";
+  const cases: readonly (readonly [columns: number, label: string, facts: string])[] = [
+    [140, label, `${bar}5.0 MB / 10.0 MB${words}${pace}`],
+    [115, label, `${bar}5.0 MB / 10.0 MB${signs}${pace}`],
+    [104, label, `5.0 MB / 10.0 MB${words}${pace}`],
+    [90, label, `5.0 MB / 10.0 MB${signs}${pace}`],
+    [80, "sha256:0123456789ab", `5.0 MB / 10.0 MB${signs}${pace}`],
+    [62, "sha256:0123456789ab", `5.0 MB / 10.0 MB${pace}`],
+  ];
+  for (const [columns, text, facts] of cases)
+    expect(at(columns)).toBe(`${text}${" ".repeat(columns - 3 - text.length - facts.length)}${facts}`);
+  // Of what is only read, or has not come so far, nothing is said.
+  expect(at(140, { inflated: 0, pushed: undefined })).toMatch(/ 10\.0 MB {2}2\.5 MB\/s/);
 });
 
 test("progressLines() fits the window, and keeps what runs in sight", () => {
@@ -75,6 +103,21 @@ test("createProgress() says nothing but notes when quiet", () => {
   progress.note("warning");
   progress.close();
   expect(stream.text()).toBe("warning\n");
+});
+
+test.for<readonly [env: Readonly<Record<string, string>>, rows: boolean]>([
+  [{}, true],
+  [{ CI: "false" }, true],
+  [{ CI: "true" }, false],
+  [{ TERM: "dumb" }, false],
+])("progressOf() a terminal with %j has rows: %s", ([env, rows]) => {
+  const stderr = textOutput({ isTTY: true });
+  const progress = progressOf({ stderr, env: { NO_COLOR: "1", ...env }, now: () => 0 });
+  progress.begin("a", "indexing a");
+  progress.end("a", "zTOC b");
+  progress.close();
+  expect(stderr.text().includes("\u001b[")).toBe(rows);
+  if (!rows) expect(stderr.text()).toBe("indexing a\nindexing a: zTOC b, 0 ms\n");
 });
 
 test("createProgress() redraws its rows on a terminal and leaves them at the end", () => {

@@ -2,7 +2,7 @@ import { printable } from "@socikit/oci";
 import { coloursFor, wantsColours, type Colours } from "./colours.ts";
 import { formatBytes, formatDuration } from "./format-quantity.ts";
 import type { CliIo, CliOutput } from "./io.ts";
-import { progressLines, type ProgressRow } from "./progress-rows.ts";
+import { progressLines, type ProgressCounts, type ProgressRow } from "./progress-rows.ts";
 
 /** Shows what goes on, on stderr. Texts may come from strangers: they are made printable here. */
 export interface Progress {
@@ -10,6 +10,8 @@ export interface Progress {
   begin(id: string, label: string, total?: number): void;
   /** How many bytes are done. Ids that were not begun are ignored. */
   advance(id: string, bytes: number): void;
+  /** What became of the bytes; what is left out stays as it was. Ids that were not begun are ignored. */
+  follow(id: string, counts: ProgressCounts): void;
   /** All bytes are done; `text` says what is done now. */
   phase(id: string, text: string): void;
   /** It is done; `note` says what came of it. */
@@ -43,7 +45,10 @@ export function createProgress(options: ProgressOptions): Progress {
   return mode === "rows" ? new RowsProgress(options) : new LinesProgress(options, mode === "quiet");
 }
 
-/** The progress of a command, on its stderr. `debug`: requests are shown between its lines, so it has no rows. */
+/**
+ * The progress of a command, on its stderr. `debug`: requests are shown between its lines, so it has no rows. Nor has it in CI,
+ * where some give programs a terminal and keep what they write as a log, and on a terminal that cannot move its cursor.
+ */
 export function progressOf(
   io: Pick<CliIo, "stderr" | "env" | "now">,
   { quiet = false, debug = false }: { readonly quiet?: boolean; readonly debug?: boolean } = {},
@@ -52,14 +57,19 @@ export function progressOf(
     stream: io.stderr,
     colours: coloursFor(wantsColours(io.stderr.isTTY, io.env)),
     now: io.now,
-    mode: quiet ? "quiet" : debug ? "lines" : undefined,
+    mode: quiet ? "quiet" : debug || isCi(io.env) || io.env["TERM"] === "dumb" ? "lines" : undefined,
   });
+}
+
+/** What all of the usual services set, and people who want their logs. */
+function isCi({ CI }: Readonly<Record<string, string | undefined>>): boolean {
+  return CI !== undefined && !["", "0", "false"].includes(CI);
 }
 
 class LinesProgress implements Progress {
   readonly #options: ProgressOptions;
   readonly #quiet: boolean;
-  readonly #labels = new Map<string, { label: string; startedAt: number; bytes: number; ended: boolean }>();
+  readonly #labels = new Map<string, { label: string; startedAt: number; ended: boolean }>();
 
   constructor(options: ProgressOptions, quiet: boolean) {
     this.#options = options;
@@ -69,16 +79,13 @@ class LinesProgress implements Progress {
   begin(id: string, label: string, total?: number): void {
     const known = this.#labels.get(id);
     if (known !== undefined && known.label === label) return;
-    this.#labels.set(id, { label, startedAt: this.#options.now(), bytes: 0, ended: false });
+    this.#labels.set(id, { label, startedAt: this.#options.now(), ended: false });
     this.#line(`${label}${total === undefined ? "" : ` (${formatBytes(total)})`}`);
   }
 
-  advance(id: string, bytes: number): void {
-    const row = this.#labels.get(id);
-    if (row !== undefined) row.bytes = bytes;
-  }
-
   // What is done in between is no event for a log.
+  advance(): void {}
+  follow(): void {}
   phase(): void {}
 
   end(id: string, note?: string): void {
@@ -91,7 +98,7 @@ class LinesProgress implements Progress {
   skip(id: string, label: string, note: string): void {
     const row = this.#labels.get(id);
     if (row?.ended) return;
-    this.#labels.set(id, { label, startedAt: 0, bytes: 0, ended: true });
+    this.#labels.set(id, { label, startedAt: 0, ended: true });
     this.#line(`${label}: ${note}`);
   }
 
@@ -129,8 +136,11 @@ class RowsProgress implements Progress {
   }
 
   advance(id: string, bytes: number): void {
-    const row = this.#rows.get(id);
-    if (row !== undefined) this.#rows.set(id, { ...row, bytes });
+    this.#change(id, { bytes });
+  }
+
+  follow(id: string, counts: ProgressCounts): void {
+    this.#change(id, counts);
   }
 
   phase(id: string, text: string): void {
@@ -158,6 +168,11 @@ class RowsProgress implements Progress {
     clearInterval(this.#timer);
     this.#closed = true;
     this.#drawn = 0;
+  }
+
+  #change(id: string, change: Partial<ProgressRow>): void {
+    const row = this.#rows.get(id);
+    if (row !== undefined) this.#rows.set(id, { ...row, ...change });
   }
 
   #finish(id: string, state: "done" | "skipped", note: string | undefined): void {
