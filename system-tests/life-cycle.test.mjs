@@ -13,6 +13,7 @@ import { createIndex } from "@socikit/soci-index/build";
 import { executePrune, planPrune, surveyRepository } from "@socikit/soci-index/lifecycle";
 import { tarEntry } from "../differential/tar-writer.mjs";
 import { startDockerRegistry, startReferrersRegistry } from "./registries.mjs";
+import { socikit } from "./socikit.mjs";
 
 const work = mkdtempSync(join(tmpdir(), "socikit-life-cycle-"));
 const transport = nodeTransport();
@@ -53,8 +54,8 @@ async function pushImage(repository, tag) {
   return { descriptor, manifest: decodeManifest(manifest) };
 }
 
-async function makeRepository(host) {
-  const repository = openRepository(`${host}/a/b`, { transport, plainHttp: true });
+async function makeRepository(host, name = "a/b") {
+  const repository = openRepository(`${host}/${name}`, { transport, plainHttp: true });
   const [kept, old] = [await pushImage(repository, "kept"), await pushImage(repository, "old")];
   const index = async (image, buildToolIdentifier) => {
     const options = { minLayerSize: 0, ...(buildToolIdentifier === undefined ? {} : { buildToolIdentifier }) };
@@ -134,4 +135,75 @@ test("a registry that takes no deletions says so, and nothing is lost", async ()
   assert.equal(result.refusal.cause.code, "ERR_REGISTRY_DELETE_UNSUPPORTED");
   assert.equal((await discoverSociIndex({ index: repository }, kept)).descriptor.digest, first);
   assert.equal(before[first], "used");
+});
+
+/** What the command prints as JSON. */
+async function json(args) {
+  const { code, stdout, stderr } = await socikit([...args, "--json"]);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+for (const kind of ["tags", "api"]) {
+  test(`socikit artifacts list and prune, and ls --trace, with referrers by ${kind}`, async () => {
+    const place = `${registries[kind].host}/typed/app`;
+    const { repository, old, stale } = await makeRepository(registries[kind].host, "typed/app");
+    if (kind === "api") await repository.untag("old");
+    await repository.deleteManifest(old.descriptor.digest);
+    const subject = ["--subject", old.descriptor.digest];
+    const list = async () => (await json(["artifacts", "list", place, ...subject])).artifacts;
+    const stateOf = (artifacts) => artifacts.map(({ state }) => state).sort();
+    const before = await list();
+    assert.deepEqual(stateOf(before), ["orphaned", "shadowed", "used"]);
+    assert.equal(before.find(({ state }) => state === "orphaned").digest, stale);
+
+    const prune = ["artifacts", "prune", place, "--shadowed", ...subject];
+    const asked = await socikit(prune);
+    assert.equal(asked.code, 2);
+    assert.match(String(asked.stderr), /there is no terminal to ask at\n.*--dry-run; then delete it: .*--yes/);
+    const dry = await socikit([...prune, "--dry-run"]);
+    assert.equal(dry.code, 0, dry.stderr);
+    assert.match(
+      String(dry.stdout),
+      new RegExp(`delete the SOCI index ${stale} of ${old.descriptor.digest}: .* \\(.*B\\)`),
+    );
+    assert.deepEqual(await list(), before);
+    const done = await json([...prune, "--yes"]);
+    assert.ok(done.bytes > 0);
+    assert.deepEqual(
+      done.steps.map(({ action, outcome }) => `${action} ${outcome}`),
+      kind === "tags"
+        ? ["update-list done", "delete-list done", "delete-index done", "delete-index done"]
+        : ["delete-index done", "delete-index done"],
+    );
+    assert.deepEqual(stateOf(await list()), ["used"]);
+    const again = await socikit([...prune, "--yes"]);
+    assert.match(String(again.stderr), /^Nothing to prune in /);
+
+    const listed = await socikit(["ls", `${place}:kept`, "--trace"]);
+    assert.deepEqual([listed.code, String(listed.stdout)], [0, "kept\n"]);
+    const steps = String(listed.stderr).trimEnd().split("\n");
+    const answers = {
+      tags: [
+        /^referrers \(v1\): answered: the registry has no referrers API$/,
+        /answered: the tag sha256-[0-9a-f]{64} lists 1,/,
+      ],
+      api: [/^referrers \(v1\): answered: the referrers API lists 1, 1 of them/],
+    };
+    const wanted = [/^annotation \(v2\): absent: /, ...answers[kind], /^referrers \(v1\): found: sha256:/];
+    assert.equal(steps.length, wanted.length, listed.stderr);
+    for (const [i, step] of wanted.entries()) assert.match(steps[i], step);
+  });
+}
+
+test("socikit artifacts prune of a registry that takes no deletions ends with 4 and says what to do", async () => {
+  const place = `${registries.keeping.host}/typed/app`;
+  await makeRepository(registries.keeping.host, "typed/app");
+  const { code, stdout, stderr } = await socikit(["artifacts", "prune", place, "--shadowed", "--yes"]);
+  assert.equal(code, 4, stderr);
+  assert.match(String(stdout), /^done: take sha256:.*\nunsupported: delete the SOCI index sha256:.*\n$/);
+  assert.match(
+    String(stderr),
+    /it takes no deletions: .*\n {2}→ this registry takes no deletions this way: allow them/,
+  );
 });

@@ -60,6 +60,8 @@ export interface CommandSpec {
   readonly arguments: readonly ArgumentSpec[];
   /** Its own options; every command has those of `COMMON_OPTIONS` too. */
   readonly options: readonly OptionSpec[];
+  /** Whether it is one of the reference's, which take its global flags behind their names too. */
+  readonly takesGlobals?: true;
   /** At least one. */
   readonly examples: readonly ExampleSpec[];
   /** Exit codes that it can end with. */

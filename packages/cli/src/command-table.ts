@@ -1,3 +1,4 @@
+import { ARTIFACT_COMMANDS } from "./artifact-command-specs.ts";
 import type { CommandSpec, OptionSpec } from "./command-spec.ts";
 import { INDEXING_JSON, INDEXING_OPTION_SPECS } from "./indexing-option-specs.ts";
 import { ROOT_OPTION } from "./local-store.ts";
@@ -26,12 +27,19 @@ const PLATFORM: OptionSpec = {
   summary: "which platform of the image",
 };
 
+const TRACE: OptionSpec = {
+  name: "trace",
+  kind: "flag",
+  summary: "say on stderr how the image's index was looked for: each step, what was asked and what was answered",
+};
+
 /**
  * Every command. Parsing, help, did-you-mean, completion and the reference page come from this table and nowhere else.
  */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: ["create"],
+    takesGlobals: true,
     summary: "index an image, so that it can be read and started without being downloaded",
     description: [
       "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk, unless SRC or DST is a layout or archive on it, or with --local.",
@@ -77,6 +85,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["convert"],
+    takesGlobals: true,
     summary: "make an image with SOCI indexes inside, which any tool can copy whole (v2)",
     description: [
       "Reads each layer once, from where SRC is, for its copy and its zTOC together, and writes the converted image to DST: layers, zTOCs, one SOCI index a platform, manifests that name it, and the image index that lists both; the tag last. Layers are not written to this machine's disk, unless DST is on it. What DST has already is not sent, and its zTOCs are used again, unless --force is given.",
@@ -232,6 +241,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     description: [
       "Lists what the image's index says: no layer that has a zTOC is downloaded. Layers without one are, up to a limit.",
       "With -R, prints whole paths, one a line.",
+      "With --trace, says how the index was looked for: the digest that --index names, else the annotation of a converted image (v2), else the image's referrers (v1), by the registry's referrers API and by the fallback tag.",
     ],
     arguments: [
       {
@@ -246,14 +256,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "recursive", short: "R", kind: "flag", summary: "everything below PATH" },
       PLATFORM,
       INDEX,
+      TRACE,
       PLAIN_HTTP,
       JSON_OPTION,
     ],
     examples: [
       { line: "socikit ls 127.0.0.1:5000/rabbitmq:4 /etc", summary: "what is in a directory" },
       { line: "socikit ls -lR 127.0.0.1:5000/rabbitmq:4", summary: "everything, with sizes" },
+      { line: "socikit ls --trace 127.0.0.1:5000/rabbitmq:4", summary: "which index is read by, and why that one" },
     ],
-    json: "[{ path: string, type: string, mode: number, size: number, uid: number, gid: number, mtime: number (whole seconds since 1970), mtimeNs: number (nanoseconds after mtime), link?: string }]",
+    json: "[{ path: string, type: string, mode: number, size: number, uid: number, gid: number, mtime: number (whole seconds since 1970), mtimeNs: number (nanoseconds after mtime), link?: string }]; with --trace { trace: [{ step: string, outcome: string, code: string, asked?: string, message: string, index?: string }], files: the same }",
     exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/ls.ts")).ls,
   },
@@ -262,6 +274,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "print files of an image without pulling it",
     description: [
       "Fetches the spans that hold the files, checks each against its digest, and prints the bytes. Symbolic links are followed inside the image.",
+      "With --trace, says on stderr how the index was looked for, as ls does.",
     ],
     arguments: [
       {
@@ -280,6 +293,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       PLATFORM,
       INDEX,
+      TRACE,
       PLAIN_HTTP,
     ],
     examples: [
@@ -332,6 +346,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./commands/ztoc-build.ts")).ztocBuild,
   },
   ...STORE_COMMANDS,
+  ...ARTIFACT_COMMANDS,
   {
     name: ["finch", "enable-soci"],
     summary: "make SOCI the default snapshotter of Finch",

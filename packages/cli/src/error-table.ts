@@ -63,6 +63,11 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_CLI_NO_LAYER: { exit: notFound, hint: "say where the layer is: --layer FILE, or --from IMAGE" },
   ERR_CLI_NOT_TEXT: { exit: failed, hint: "check that it is the right file: --file PATH" },
   ERR_CLI_RANGE: { exit: usage, hint: "--range 0-99 is the first hundred bytes, --range -100 the last" },
+  ERR_CLI_NOT_CONFIRMED: {
+    exit: usage,
+    hint: "look at what would be deleted: {line} --dry-run; then delete it: {line} --yes",
+  },
+  ERR_CLI_TIMEOUT: { exit: failed, hint: "give it more time: --timeout; what is done already is not done again" },
   ERR_CLI_INTERRUPTED: { exit: interrupted },
 
   // oci

@@ -17,6 +17,8 @@ export const CLI_ERROR_CODES = [
   "ERR_CLI_NO_LAYER",
   "ERR_CLI_NOT_TEXT",
   "ERR_CLI_RANGE",
+  "ERR_CLI_NOT_CONFIRMED",
+  "ERR_CLI_TIMEOUT",
   "ERR_CLI_INTERRUPTED",
 ] as const;
 

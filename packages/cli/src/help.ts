@@ -33,7 +33,7 @@ function commandList(commands: readonly CommandSpec[], { columns, colours }: Hel
     ...table(
       [
         ...COMMON_OPTIONS,
-        { name: "version", short: "V", kind: "flag", summary: "print the version" } as OptionSpec,
+        { name: "version", short: "v", kind: "flag", summary: "print the version" } as OptionSpec,
       ].map(optionRow),
       columns,
       colours,

@@ -1,6 +1,6 @@
 import { COMMANDS } from "./command-table.ts";
 import { commandTitle } from "./command-spec.ts";
-import { parseLocation } from "./location.ts";
+import { parseLocation, parseRepository, type Location } from "./location.ts";
 import { parseCommandLine } from "./parse-command-line.ts";
 
 /** What of a command line stands in hints, so that they can be typed as they are. */
@@ -24,16 +24,19 @@ export function hintValues(args: readonly string[]): HintValues {
     const has = (name: string): boolean => invocation.command.arguments.some((argument) => argument.name === name);
     const valueOf = (name: string): string | undefined => (has(name) ? invocation.argumentList(name)[0] : undefined);
     const image = valueOf("REF") ?? valueOf("SRC");
-    const hosts = [image, valueOf("DST")].flatMap((text) => (text === undefined ? [] : hostOf(text)));
+    const hosts = [
+      ...[image, valueOf("DST")].flatMap((text) => (text === undefined ? [] : hostOf(text, parseLocation))),
+      ...(has("REPOSITORY") ? hostOf(invocation.argument("REPOSITORY"), parseRepository) : []),
+    ];
     return { command: commandTitle(invocation.command), image, hosts, path: valueOf("PATH") };
   } catch {
     return { hosts: [] };
   }
 }
 
-function hostOf(text: string): readonly string[] {
+function hostOf(text: string, parse: (text: string) => Location): readonly string[] {
   try {
-    const location = parseLocation(text);
+    const location = parse(text);
     return location.kind === "registry" ? [location.reference.registry] : [];
   } catch {
     return [];

@@ -39,6 +39,8 @@ export interface CliIo {
   readonly stderr: CliOutput;
   /** Standard input. */
   readonly stdin: AsyncIterable<Uint8Array>;
+  /** Whether standard input is a terminal, where someone can be asked. */
+  readonly stdinIsTTY: boolean;
   /** Environment variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C. */

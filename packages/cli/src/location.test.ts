@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CliError } from "./errors.ts";
-import { formatLocation, isSameStore, parseLocation } from "./location.ts";
+import { formatLocation, isSameStore, parseLocation, parseRepository } from "./location.ts";
 
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 
@@ -57,6 +57,22 @@ test.for<readonly [text: string, code: string, hint: RegExp, reason: string]>([
   } catch (error) {
     expect(error).toMatchObject({ code, hint: expect.stringMatching(hint) });
   }
+});
+
+test.for<readonly [text: string, want: unknown, reason: string]>([
+  ["ghcr.io/me/app", { kind: "registry", reference: { registry: "ghcr.io", repository: "me/app" } }, "a repository"],
+  ["oci-layout:images/a", { kind: "layout", directory: "images/a" }, "a layout"],
+  ["oci-archive:a.tar", { kind: "archive", file: "a.tar" }, "an archive"],
+  ["ghcr.io/me/app:1", /: ghcr\.io\/me\/app$/, "an image, by its tag"],
+  [`ghcr.io/me/app@${DIGEST}`, /: ghcr\.io\/me\/app$/, "an image, by its digest"],
+  ["oci:images/a:1", /: oci-layout:images\/a$/, "an image in a layout"],
+  ["app", /docker\.io\/library\/app/, "Docker Hub's short name"],
+  ["https://ghcr.io/me/app", /: ghcr\.io\/me\/app$/, "a URL"],
+])("parseRepository() of %s: %s", ([text, want]) => {
+  if (!(want instanceof RegExp)) return expect(parseRepository(text)).toEqual(want);
+  expect(() => parseRepository(text)).toThrow(
+    expect.objectContaining({ code: "ERR_CLI_LOCATION", hint: expect.stringMatching(want) }),
+  );
 });
 
 test("formatLocation() is the inverse of parseLocation()", () => {

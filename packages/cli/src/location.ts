@@ -21,6 +21,29 @@ const FOREIGN_PREFIXES = ["docker-archive:", "docker-daemon:", "containers-stora
  * @throws {CliError} `ERR_CLI_LOCATION` with what to write instead; `ERR_CLI_LOCATION_NOT_YET` for places of other tools.
  */
 export function parseLocation(text: string): Location {
+  const location = parsePlace(text);
+  if (location.kind === "registry" && !namesImage(location))
+    throw locationError(text, "it has neither tag nor digest", `${text}:latest`);
+  return location;
+}
+
+/**
+ * Parses `host/repo`, `oci-layout:DIR`, `oci-archive:FILE`: a place of images, without the name of one.
+ *
+ * @throws {CliError} As `parseLocation`, and `ERR_CLI_LOCATION` where it names an image.
+ */
+export function parseRepository(text: string): Location {
+  const location = parsePlace(text);
+  if (namesImage(location)) throw locationError(text, "it names an image, not a repository", storeText(location));
+  return location;
+}
+
+function namesImage(location: Location): boolean {
+  const { tag, digest } = location.kind === "registry" ? location.reference : location;
+  return tag !== undefined || digest !== undefined;
+}
+
+function parsePlace(text: string): Location {
   const lower = text.toLowerCase();
   const foreign = FOREIGN_PREFIXES.find((prefix) => lower.startsWith(prefix));
   if (foreign !== undefined)
@@ -92,8 +115,6 @@ function parseRegistry(text: string): Location {
         : "host/repo:tag, host/repo@digest, oci-layout:DIR[:tag] or oci-archive:FILE[:tag]",
     });
   }
-  if (reference.tag === undefined && reference.digest === undefined)
-    throw locationError(text, "it has neither tag nor digest", `${text}:latest`);
   return { kind: "registry", reference };
 }
 

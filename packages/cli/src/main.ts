@@ -2,7 +2,9 @@ import { printable } from "@socikit/oci";
 import { COMMANDS } from "./command-table.ts";
 import { coloursFor, wantsColours } from "./colours.ts";
 import { explainError } from "./error-table.ts";
+import { CliError } from "./errors.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-codes.ts";
+import { formatDuration } from "./format-quantity.ts";
 import { helpText } from "./help.ts";
 import type { CliIo } from "./io.ts";
 import { parseCommandLine } from "./parse-command-line.ts";
@@ -13,14 +15,16 @@ import { version } from "./version.ts";
  * process. Data goes to stdout, all else to stderr.
  */
 export async function main(args: readonly string[], io: CliIo): Promise<ExitCode> {
+  const timeout = new AbortController();
   try {
-    return await run(args, io);
+    return await run(args, io, timeout);
   } catch (error) {
-    return report(error, args, io);
+    // What runs out of time fails in many ways, as what is interrupted does.
+    return report(timeout.signal.aborted && !io.signal.aborted ? timeout.signal.reason : error, args, io);
   }
 }
 
-async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
+async function run(args: readonly string[], io: CliIo, timeout: AbortController): Promise<ExitCode> {
   const line = parseCommandLine(args, COMMANDS);
   switch (line.kind) {
     case "version":
@@ -36,9 +40,28 @@ async function run(args: readonly string[], io: CliIo): Promise<ExitCode> {
     case "run": {
       io.signal.throwIfAborted();
       const command = await line.invocation.command.load();
-      return (await command(line.invocation, io)) ?? EXIT_CODES.done;
+      if (line.timeoutMs === undefined) return (await command(line.invocation, io)) ?? EXIT_CODES.done;
+      const stop = startTimeout(line.timeoutMs, timeout);
+      try {
+        const signal = AbortSignal.any([io.signal, timeout.signal]);
+        return (await command(line.invocation, { ...io, signal })) ?? EXIT_CODES.done;
+      } finally {
+        stop();
+      }
     }
   }
+}
+
+/** Longest that a timer of Node's waits: it ends longer ones at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function startTimeout(ms: number, timeout: AbortController): () => void {
+  const error = new CliError(
+    "ERR_CLI_TIMEOUT",
+    `Cannot finish in time: the ${formatDuration(ms)} of --timeout are over`,
+  );
+  const timer = setTimeout(() => timeout.abort(error), Math.min(ms, MAX_TIMER_MS));
+  return () => clearTimeout(timer);
 }
 
 async function report(error: unknown, args: readonly string[], io: CliIo): Promise<ExitCode> {

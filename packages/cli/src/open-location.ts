@@ -8,8 +8,15 @@ import {
   type Reference,
   type ReferrerLister,
 } from "@socikit/oci";
-import { openRepository, type CredentialProvider, type RegistryEvent, type Transport } from "@socikit/registry";
+import {
+  openRepository,
+  type CredentialProvider,
+  type RegistryEvent,
+  type RemoteRepository,
+  type Transport,
+} from "@socikit/registry";
 import type { LayoutArchive, LayoutDirectory } from "@socikit/registry/node";
+import type { PrunePorts, SurveyPorts } from "@socikit/soci-index/lifecycle";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import { formatLocation, type Location } from "./location.ts";
@@ -19,6 +26,16 @@ export type ImageReader = ManifestReader & BlobReader & ReferrerLister;
 
 /** The same, to be written to; a registry mounts too. */
 export type ImageStore = ImageReader & ManifestWriter & BlobWriter & Partial<BlobMounter>;
+
+/** All of a repository, layout or archive. */
+export interface OpenRepository {
+  /** How it is written. */
+  readonly text: string;
+  /** What can be listed of it. */
+  readonly listed: SurveyPorts;
+  /** What can be removed from it; `undefined` for an archive. */
+  readonly pruned: PrunePorts | undefined;
+}
 
 /** A location that can be written to. */
 export interface OpenStore {
@@ -50,6 +67,8 @@ export interface OpenStoreOptions {
 export interface LocationOpener {
   /** Opens where an image is. */
   open(location: Location): Promise<OpenImage>;
+  /** Opens a whole place, whatever images are in it. */
+  openRepository(location: Location): Promise<OpenRepository>;
   /** Opens a place to write to. */
   openStore(location: Location, options?: OpenStoreOptions): Promise<OpenStore>;
   /** Lets go of sockets and files, and throws away what was not committed. */
@@ -71,10 +90,10 @@ export interface OpenerOptions {
 /** Opens locations with what a command may touch. The transport is opened once, when a registry is first named. */
 export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpener {
   let transport: Promise<Transport & { close?(): Promise<void> }> | undefined;
-  const repositories = new Map<string, ImageStore>();
+  const repositories = new Map<string, RemoteRepository>();
   const archives = new Map<string, LayoutArchive>();
   const closing: (() => Promise<void>)[] = [];
-  const openRemote = async (reference: Reference): Promise<ImageStore> => {
+  const openRemote = async (reference: Reference): Promise<RemoteRepository> => {
     const name = `${reference.registry}/${reference.repository}`;
     const known = repositories.get(name);
     if (known !== undefined) return known;
@@ -115,7 +134,7 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
     const commit = (): Promise<void> => staged.finish(undefined, { signal: io.signal });
     return { text: formatLocation(location), store: staged, commit };
   };
-  const openReader = async (location: Location): Promise<LayoutDirectory | LayoutArchive | ImageStore> => {
+  const openReader = async (location: Location): Promise<LayoutDirectory | LayoutArchive | RemoteRepository> => {
     if (location.kind === "registry") return openRemote(location.reference);
     return location.kind === "archive" ? openArchive(location) : openLayout(location, io, false);
   };
@@ -128,6 +147,13 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       // parseLocation lets no reference without both through.
       const layout = store as LayoutDirectory | LayoutArchive;
       return { text, store, target: (await layout.onlyImage({ signal: io.signal })).digest };
+    },
+    async openRepository(location) {
+      const text = formatLocation(location);
+      if (location.kind === "archive") return { text, listed: await openArchive(location), pruned: undefined };
+      const store =
+        location.kind === "registry" ? await openRemote(location.reference) : await openLayout(location, io, false);
+      return { text, listed: store, pruned: store };
     },
     async openStore(location, storeOptions = {}) {
       if (location.kind === "archive") return stageArchive(location, storeOptions);

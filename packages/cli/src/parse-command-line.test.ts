@@ -56,15 +56,74 @@ test.for<readonly [line: string, check: (line: string) => unknown, want: unknown
   ],
   ["--root /x index ls --root /y", (line) => invocationOf(line).text("root"), "/y", "and the command's own"],
   ["--root /x cat x.io/a:1 /", (line) => invocationOf(line).command.name, ["cat"], "where they say nothing"],
+  ["-n ci --debug index ls", (line) => invocationOf(line).debug, true, "--debug among them"],
+  ["--timeout 1m30s index ls", (line) => parse(line), expect.objectContaining({ timeoutMs: 90_000 }), "a timeout"],
+  ["--timeout 0 index ls", (line) => parse(line), expect.objectContaining({ timeoutMs: undefined }), "and none"],
+  [
+    "push x --existing-index skip --existing-index=allow",
+    (line) => invocationOf(line).text("existing-index"),
+    "allow",
+    "the last one counts",
+  ],
+  [
+    "convert x y -n ci --root /z --content-store=soci",
+    (line) => invocationOf(line).argument("DST"),
+    "y",
+    "globals behind",
+  ],
+  ["push x --root /z -a /run/x.sock", (line) => invocationOf(line).text("root"), "/z", "one that is the command's own"],
+  ["index --namespace list ls -q", (line) => invocationOf(line).command.name, ["index", "list"], "and inside"],
+  [
+    "--timeout 1h create x --timeout=5s",
+    (line) => parse(line),
+    expect.objectContaining({ timeoutMs: 5000 }),
+    "the later",
+  ],
+  ["h ztoc", (line) => parse(line).kind, "help", "the reference's other name of help"],
+  ["push x -u a:b --user=", (line) => invocationOf(line).text("user"), "a:b", "an empty one says nothing"],
   ["index rm", (line) => invocationOf(line).argumentList("DIGEST"), [], "any number of arguments: none"],
   ["index rm a b", (line) => invocationOf(line).argumentList("DIGEST"), ["a", "b"], "and two"],
   ["", (line) => parse(line).kind, "help", "nothing at all"],
   ["--version", (line) => parse(line).kind, "version", "the version"],
+  ["-v", (line) => parse(line).kind, "version", "as the reference has it"],
+  ["-help", (line) => parse(line).kind, "help", "in Go's style"],
   ["create --help", (line) => parse(line).kind, "help", "help needs no arguments"],
   ["ztoc", (line) => parse(line).kind, "help", "a group"],
   ["help ztoc build", (line) => parse(line).kind, "help", "help as a command"],
 ])("parseCommandLine() of %j: %s", ([line, check, want]) => {
   expect(check(line)).toEqual(want);
+});
+
+/** Every flag of the reference's `--help`, with each of its commands. */
+test("parseCommandLine() takes the reference's command lines, with every flag that it has", () => {
+  const indexing =
+    "--all-platforms --platform linux/amd64 -p linux/arm64 --span-size 0x10000 --min-layer-size 65_536 --optimizations xattr --force -f --prefetch-file /a,/b --prefetch-files-json c.json";
+  const registry =
+    "--skip-verify -k --plain-http --user a:b -u c --refresh t --hosts-dir d --tlscacert e --tlscert f --tlskey g --http-dump --http-trace --snapshotter soci";
+  const lines = [
+    `create ${indexing} x.io/a:1`,
+    `convert ${indexing} x.io/a:1 x.io/a:2`,
+    `convert ${indexing} --standalone --format oci-dir in out`,
+    `push ${registry} --all-platforms --platform linux/amd64 -p linux/arm64 --existing-index skip --max-concurrent-uploads 3 --quiet -q x.io/a:1`,
+    "rebuild-db",
+    "index list --ref x.io/a:1 --quiet -q --platform linux/amd64 -p linux/arm64",
+    "index ls",
+    "index info sha256:1",
+    "index remove --ref x.io/a:1",
+    "index rm sha256:1 sha256:2",
+    "ztoc list --ztoc-digest sha256:1 --image-ref x.io/a:1 --quiet -q",
+    "ztoc ls",
+    "ztoc info sha256:1",
+    "ztoc get-file --output f -o g sha256:1 etc/motd",
+    "prefetch list --json",
+    "prefetch ls",
+    "prefetch info --json sha256:1",
+  ];
+  const globals =
+    "--address /run/x.sock -a y --namespace ci -n z --timeout 1h --content-store soci --root /var/lib/soci --debug";
+  for (const line of lines)
+    for (const whole of [line, `${globals} ${line}`, `${line} ${globals}`])
+      expect(parse(whole).kind, whole).toBe("run");
 });
 
 test.for<readonly [line: string, code: string, message: RegExp, hint: RegExp]>([
@@ -75,6 +134,9 @@ test.for<readonly [line: string, code: string, message: RegExp, hint: RegExp]>([
   ["create x --span-sze 1", "ERR_CLI_UNKNOWN_OPTION", /--span-sze/, /--span-size$/],
   ["create x -z", "ERR_CLI_UNKNOWN_OPTION", /-z/, /create --help/],
   ["--wat", "ERR_CLI_UNKNOWN_OPTION", /--wat/, /--help/],
+  ["serve --namespace ci", "ERR_CLI_UNKNOWN_OPTION", /--namespace/, /serve --help/],
+  ["--timeout soon index ls", "ERR_CLI_OPTION_VALUE", /needs a duration, and got "soon"/, /--timeout 90s/],
+  ["artifacts lst x", "ERR_CLI_UNKNOWN_COMMAND", /"artifacts lst"/, /socikit artifacts list$/],
   ["create x --span-size", "ERR_CLI_OPTION_VALUE", /needs a value: --span-size BYTES/, /create --help/],
   ["create x --span-size --json", "ERR_CLI_OPTION_VALUE", /needs a value/, /create --help/],
   ["cat x / --range 1- --range 2-", "ERR_CLI_OPTION_VALUE", /more than once/, /cat --help/],

@@ -2,13 +2,14 @@ import { parseArgs } from "node:util";
 import { commandTitle, isWordOf, usageOf, type CommandSpec, type OptionSpec } from "./command-spec.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { CliError } from "./errors.ts";
-import { withoutGlobals } from "./global-flags.ts";
+import { GLOBAL_OPTIONS, withoutGlobals, wordsOf } from "./global-flags.ts";
 import { Invocation } from "./invocation.ts";
 import { parseByteCount } from "./parse-byte-count.ts";
+import { parseDuration } from "./parse-duration.ts";
 
 /** What a command line asks for. */
 export type CommandLine =
-  | { readonly kind: "run"; readonly invocation: Invocation }
+  | { readonly kind: "run"; readonly invocation: Invocation; readonly timeoutMs?: number | undefined }
   /** Help on a command, on a group of them (`ztoc`), or on all. */
   | { readonly kind: "help"; readonly commands: readonly CommandSpec[]; readonly asked: boolean }
   | { readonly kind: "version" };
@@ -19,36 +20,54 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: "debug", kind: "flag", summary: "show requests, and on failure the causes and the stack" },
 ];
 
+const VERSION: ReadonlySet<string> = new Set(["--version", "-version", "-v", "-V"]);
+const HELP: ReadonlySet<string> = new Set(["--help", "-help", "-h"]);
+
 /**
  * Parses a command line against the table of commands.
  *
  * @throws {CliError} of the codes for command lines, with what was meant where that can be guessed.
  */
 export function parseCommandLine(given: readonly string[], commands: readonly CommandSpec[]): CommandLine {
-  const { args, root } = withoutGlobals(given);
-  const first = args.find((arg) => !arg.startsWith("-"));
+  const { args, root, timeout } = withoutGlobals(given);
+  const words = wordsOf(args);
+  const [first] = words;
   if (first === undefined) {
-    if (args.some((arg) => arg === "--version" || arg === "-V")) return { kind: "version" };
-    const unknown = args.find((arg) => arg !== "--help" && arg !== "-h" && arg !== "--debug");
+    if (args.some((arg) => VERSION.has(arg))) return { kind: "version" };
+    const unknown = args.find((arg) => !HELP.has(arg) && arg !== "--debug");
     if (unknown !== undefined)
       throw new CliError("ERR_CLI_UNKNOWN_OPTION", `Cannot run socikit: ${JSON.stringify(unknown)} is not an option`, {
         hint: "socikit --help",
       });
     return { kind: "help", commands, asked: args.length > 0 };
   }
-  if (first === "help") return helpOn(args.filter((arg) => !arg.startsWith("-")).slice(1), commands);
-  const words = args.filter((arg) => !arg.startsWith("-"));
+  if (first === "help" || first === "h") return helpOn(words.slice(1), commands);
   const group = commands.filter((command) => command.name[0] === first);
   const command = group.find((candidate) => candidate.name.every((_, i) => isWordOf(candidate, words[i], i)));
   if (command === undefined) {
     if (group.length === 0 || words.length > 1) throw unknownCommand(words, commands);
     // `socikit ztoc`: a group without the command.
-    return { kind: "help", commands: group, asked: args.some((arg) => arg === "--help" || arg === "-h") };
+    return { kind: "help", commands: group, asked: args.some((arg) => HELP.has(arg)) };
   }
   const own = withoutName(args, command);
   // In front of what the command itself is told, which wins.
   const hasRoot = root !== undefined && command.options.some(({ name }) => name === "root");
-  return parseOptions(hasRoot ? [`--root=${root}`, ...own] : own, command, commands);
+  const line = parseOptions(hasRoot ? [`--root=${root}`, ...own] : own, command, commands);
+  if (line.kind !== "run") return line;
+  const timeLimit = line.timeout ?? timeout;
+  return { ...line, ...(timeLimit === undefined ? {} : { timeoutMs: parseTimeout(timeLimit) }) };
+}
+
+/** As the reference: nothing above zero is none. */
+function parseTimeout(text: string): number | undefined {
+  const ms = parseDuration(text);
+  if (ms === undefined)
+    throw new CliError(
+      "ERR_CLI_OPTION_VALUE",
+      `Cannot run socikit: --timeout needs a duration, and got ${JSON.stringify(text)}`,
+      { hint: "--timeout 90s, or 1m30s" },
+    );
+  return ms > 0 ? ms : undefined;
 }
 
 function helpOn(words: readonly string[], commands: readonly CommandSpec[]): CommandLine {
@@ -73,8 +92,17 @@ function withoutName(args: readonly string[], command: CommandSpec): readonly st
   return args.filter((arg) => !(word < command.name.length && isWordOf(command, arg, word) && ++word > 0));
 }
 
-function parseOptions(args: readonly string[], command: CommandSpec, commands: readonly CommandSpec[]): CommandLine {
-  const known = [...command.options, ...COMMON_OPTIONS];
+/** A command line, with what `--timeout` says behind the command. */
+type ParsedLine =
+  | Exclude<CommandLine, { kind: "run" }>
+  | { kind: "run"; invocation: Invocation; timeout?: string | undefined };
+
+function parseOptions(args: readonly string[], command: CommandSpec, commands: readonly CommandSpec[]): ParsedLine {
+  const own = [...command.options, ...COMMON_OPTIONS];
+  const isOwn = ({ name, short }: OptionSpec): boolean =>
+    own.some((option) => option.name === name || (short !== undefined && option.short === short));
+  const globals = command.takesGlobals === true ? GLOBAL_OPTIONS.filter((option) => !isOwn(option)) : [];
+  const known = [...own, ...globals];
   // Not strict: the texts of our errors say more. The tokens tell what was given as what.
   const { tokens } = parseArgs({
     args: args.map(inEveryStyle(known, args.indexOf("--"))),
@@ -109,7 +137,8 @@ function parseOptions(args: readonly string[], command: CommandSpec, commands: r
     else options.set(option.name, [...values, ...given]);
   }
   if (options.has("help")) return { kind: "help", commands: [command], asked: true };
-  return { kind: "run", invocation: new Invocation(command, assignArguments(positionals, command, commands), options) };
+  const invocation = new Invocation(command, assignArguments(positionals, command, commands), options);
+  return { kind: "run", invocation, timeout: options.get("timeout")?.at(-1) };
 }
 
 /**

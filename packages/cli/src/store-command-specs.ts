@@ -8,17 +8,19 @@ const PLAIN_HTTP: OptionSpec = {
   byDefault: "plain HTTP on loopback only",
   summary: "talk HTTP, not HTTPS, to the registry",
 };
+/** Options of the reference's with one value: the last one counts, and an empty one is none. */
+const REPEATABLE = { lastCounts: true, mayBeEmpty: true } as const;
 /** What the reference's CLI accepts here and makes no use of, so that scripts run as they are. */
 const WITHOUT_EFFECT: readonly OptionSpec[] = [
   { name: "skip-verify", short: "k", kind: "flag", summary: "accepted, as the reference accepts it, without effect" },
-  { name: "refresh", kind: "text", value: "TOKEN", summary: "the same" },
-  { name: "hosts-dir", kind: "text", value: "DIR", summary: "the same" },
-  { name: "tlscacert", kind: "text", value: "FILE", summary: "the same" },
-  { name: "tlscert", kind: "text", value: "FILE", summary: "the same" },
-  { name: "tlskey", kind: "text", value: "FILE", summary: "the same" },
+  { name: "refresh", kind: "text", ...REPEATABLE, value: "TOKEN", summary: "the same" },
+  { name: "hosts-dir", kind: "text", ...REPEATABLE, value: "DIR", summary: "the same" },
+  { name: "tlscacert", kind: "text", ...REPEATABLE, value: "FILE", summary: "the same" },
+  { name: "tlscert", kind: "text", ...REPEATABLE, value: "FILE", summary: "the same" },
+  { name: "tlskey", kind: "text", ...REPEATABLE, value: "FILE", summary: "the same" },
   { name: "http-dump", kind: "flag", summary: "the same; --debug shows requests" },
   { name: "http-trace", kind: "flag", summary: "the same; --debug shows requests" },
-  { name: "snapshotter", kind: "text", value: "NAME", summary: "the same" },
+  { name: "snapshotter", kind: "text", ...REPEATABLE, value: "NAME", summary: "the same" },
 ];
 const ZTOC_ARGUMENT: ArgumentSpec = {
   name: "ZTOC",
@@ -30,6 +32,7 @@ const ZTOC_ARGUMENT: ArgumentSpec = {
 export const STORE_COMMANDS: readonly CommandSpec[] = [
   {
     name: ["push"],
+    takesGlobals: true,
     summary: "send the index of an image from the local store to the image's registry",
     description: [
       "Takes the newest v1 index that create --local made of the image, and sends what of it the registry does not have: zTOCs, then the index. Of an index of version 2, which is part of the image, nothing is sent.",
@@ -41,6 +44,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
         name: "user",
         short: "u",
         kind: "text",
+        ...REPEATABLE,
         value: "NAME[:PASSWORD]",
         byDefault: "docker's configuration",
         summary: "who logs in to the registry",
@@ -58,6 +62,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
       {
         name: "existing-index",
         kind: "text",
+        lastCounts: true,
         value: "warn|skip|allow",
         byDefault: "warn",
         summary: "where the registry has another index: send it and say so, leave it, or do not ask",
@@ -65,6 +70,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
       {
         name: "max-concurrent-uploads",
         kind: "text",
+        lastCounts: true,
         value: "N",
         byDefault: "3",
         summary: "blobs that are sent at the same time",
@@ -84,6 +90,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["index", "list"],
+    takesGlobals: true,
     aliases: ["ls"],
     summary: "list the SOCI indexes of the local store",
     description: [
@@ -91,7 +98,13 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
     ],
     arguments: [],
     options: [
-      { name: "ref", kind: "text", value: "IMAGE", summary: "those of the image that was indexed under this name" },
+      {
+        name: "ref",
+        kind: "text",
+        ...REPEATABLE,
+        value: "IMAGE",
+        summary: "those of the image that was indexed under this name",
+      },
       { name: "platform", short: "p", kind: "texts", value: "OS/ARCH", summary: "those of this platform" },
       ROOT_OPTION,
       { name: "quiet", short: "q", kind: "flag", summary: "digests only" },
@@ -107,6 +120,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["index", "info"],
+    takesGlobals: true,
     summary: "print a SOCI index of the local store, as JSON",
     description: ["The manifest as it is, indented."],
     arguments: [{ name: "DIGEST", count: "one", summary: "the index, as index list prints it" }],
@@ -122,12 +136,19 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["index", "rm"],
+    takesGlobals: true,
     aliases: ["remove"],
     summary: "remove SOCI indexes from the local store",
     description: ["zTOCs stay, for other indexes and later ones; gc frees those that no index lists."],
     arguments: [{ name: "DIGEST", count: "any", summary: "indexes, as index list prints them" }],
     options: [
-      { name: "ref", kind: "text", value: "IMAGE", summary: "those of the image that was indexed under this name" },
+      {
+        name: "ref",
+        kind: "text",
+        ...REPEATABLE,
+        value: "IMAGE",
+        summary: "those of the image that was indexed under this name",
+      },
       ROOT_OPTION,
     ],
     examples: [{ line: "socikit index rm --ref ghcr.io/me/app:1.2", summary: "those of all platforms of an image" }],
@@ -136,15 +157,17 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["ztoc", "list"],
+    takesGlobals: true,
     aliases: ["ls"],
     summary: "list the zTOCs of the local store",
     description: ["By digest; those of an image in the order of its layers."],
     arguments: [],
     options: [
-      { name: "ztoc-digest", kind: "text", value: "DIGEST", summary: "this one" },
+      { name: "ztoc-digest", kind: "text", ...REPEATABLE, value: "DIGEST", summary: "this one" },
       {
         name: "image-ref",
         kind: "text",
+        ...REPEATABLE,
         value: "IMAGE",
         summary: "those of the image that was indexed under this name",
       },
@@ -159,6 +182,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["ztoc", "info"],
+    takesGlobals: true,
     summary: "print what a zTOC holds, as JSON",
     description: [
       "The members are those of the reference's `soci ztoc info`: version, build_tool, size, span_size, num_spans, num_files, num_multi_span_files, files[] (filename, offset, size, type, start_span, end_span).",
@@ -177,6 +201,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["ztoc", "get-file"],
+    takesGlobals: true,
     summary: "print a file of a layer, read by a zTOC",
     description: [
       "Fetches the spans that hold the file, checks each against its digest in the zTOC, and prints the bytes. Links are followed inside the layer.",
@@ -190,6 +215,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
         name: "output",
         short: "o",
         kind: "text",
+        ...REPEATABLE,
         value: "FILE",
         byDefault: "standard output",
         summary: "write the content here",
@@ -206,6 +232,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["prefetch", "list"],
+    takesGlobals: true,
     aliases: ["ls"],
     summary: "list the prefetch artifacts of the local store",
     description: ["With the number of spans that each names; N/A for one that cannot be read."],
@@ -218,6 +245,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["prefetch", "info"],
+    takesGlobals: true,
     summary: "print which spans a prefetch artifact of the local store names",
     description: ["With --json the artifact follows the text, as the reference has it."],
     arguments: [{ name: "DIGEST", count: "one", summary: "the artifact, as prefetch list prints it" }],
@@ -234,6 +262,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["rebuild-db"],
+    takesGlobals: true,
     summary: "make the catalogue of the local store anew from what is there",
     description: [
       "Looks into every blob for indexes. Names and platforms, which blobs do not say, are kept of the indexes that are there.",

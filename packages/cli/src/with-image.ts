@@ -1,26 +1,30 @@
 import { openImage, type LazyImage } from "@socikit/lazy-reader";
 import { isDigest, parsePlatform } from "@socikit/oci";
 import { loadInflate } from "@socikit/inflate";
-import { coloursFor, wantsColours } from "./colours.ts";
+import { describeTrace, type DiscoveryEvent } from "@socikit/soci-index";
 import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import type { Invocation } from "./invocation.ts";
 import { locatedError } from "./located-error.ts";
 import { formatLocation, parseLocation } from "./location.ts";
 import { locationOpener } from "./open-location.ts";
-import { createProgress } from "./progress.ts";
+import { progressOf } from "./progress.ts";
 
 /** Bytes of a layer that is fetched whole before it is shown. */
 const SHOWN_FROM = 1024 * 1024;
 
 /**
  * Opens the image that the argument `REF` names, for reading, does something with it, and closes it. What takes long
- * while it is opened (layers without a zTOC are fetched whole) is shown on stderr.
+ * while it is opened (layers without a zTOC are fetched whole) is shown on stderr, and with `--trace` how its index was looked
+ * for.
+ *
+ * @param options `keepsTrace`: `use` shows it, which gets it in any case; where the image cannot be opened, stderr does.
  */
 export async function withImage(
   invocation: Invocation,
   io: CliIo,
-  use: (image: LazyImage) => Promise<void>,
+  use: (image: LazyImage, trace: readonly DiscoveryEvent[]) => Promise<void>,
+  { keepsTrace = false }: { readonly keepsTrace?: boolean } = {},
 ): Promise<void> {
   const location = parseLocation(invocation.argument("REF"));
   const platform = invocation.text("platform");
@@ -36,21 +40,20 @@ export async function withImage(
     );
   const reference = formatLocation(location);
   let lacksIndex = false;
-  const colours = coloursFor(wantsColours(io.stderr.isTTY, io.env));
-  const progress = createProgress({
-    stream: io.stderr,
-    colours,
-    now: io.now,
-    ...(invocation.debug ? { mode: "lines" } : {}),
-  });
+  const trace: DiscoveryEvent[] = [];
+  const progress = progressOf(io, { debug: invocation.debug });
   const opener = locationOpener(io, {
     plainHttp: invocation.flag("plain-http"),
     debug: invocation.debug,
     note: (line) => progress.note(line),
   });
+  const showTrace = (): void => {
+    // A list of referrers answers when it has ended, after what was found in it: the lines are put in order together.
+    if (invocation.flag("trace")) for (const line of describeTrace(trace)) progress.note(line);
+  };
   try {
     const { store, target } = await opener.open(location);
-    const image = await openImage({ image: store, inflate: await loadInflate() }, target, {
+    const opening = openImage({ image: store, inflate: await loadInflate() }, target, {
       signal: io.signal,
       hostPlatform: { os: "linux", architecture: io.architecture },
       ...(request === undefined ? {} : { platform: request }),
@@ -58,7 +61,9 @@ export async function withImage(
       onEvent: (event) => {
         if (event.type === "index-rejected")
           progress.note(`SOCI index ${event.index} is passed over: ${event.message}`);
-        if (event.type === "discovery" && event.outcome === "rejected")
+        if (event.type === "discovery") trace.push(event);
+        // The trace says so too.
+        if (event.type === "discovery" && event.outcome === "rejected" && !invocation.flag("trace"))
           progress.note(`A referrer is passed over: ${event.message}`);
         if (event.type === "index-missing") lacksIndex = true;
         // Layers without a zTOC are small, most of them: only what takes a while is worth a row.
@@ -74,6 +79,11 @@ export async function withImage(
         if (event.type === "layer-opened") progress.end(event.layer);
       },
     });
+    const image = await opening.catch((error: unknown) => {
+      showTrace();
+      throw error;
+    });
+    if (!keepsTrace) showTrace();
     const { refusedEntries } = image;
     if (refusedEntries > 0)
       progress.note(
@@ -83,7 +93,7 @@ export async function withImage(
       );
     progress.close();
     try {
-      await use(image);
+      await use(image, trace);
     } finally {
       await image.close();
     }

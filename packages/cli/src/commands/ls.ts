@@ -1,5 +1,6 @@
-import type { FileInfo } from "@socikit/lazy-reader";
+import type { FileInfo, LazyImage } from "@socikit/lazy-reader";
 import { bytesOf, printable, toDisplay, type ByteString } from "@socikit/oci";
+import type { DiscoveryEvent } from "@socikit/soci-index";
 import type { CommandRun } from "../command-spec.ts";
 import { coloursFor, wantsColours, type Colours } from "../colours.ts";
 import type { CliOutput } from "../io.ts";
@@ -15,11 +16,13 @@ export const ls: CommandRun = async (invocation, io) => {
   const json = invocation.flag("json");
   const long = invocation.flag("long");
   const colours = coloursFor(wantsColours(io.stdout.isTTY, io.env));
-  await withImage(invocation, io, async (image) => {
+  const tracesInJson = json && invocation.flag("trace");
+  const list = async (image: LazyImage, trace: readonly DiscoveryEvent[]): Promise<void> => {
     // As `ls` does: a symbolic link to a directory is entered, unless the link itself is to be seen.
     const asked = await (long ? image.stat(path, { signal: io.signal }) : image.resolve(path, { signal: io.signal }));
     const files = asked.type === "directory" ? image.list(path, { recursive, signal: io.signal }) : single(asked);
     const out = new BatchWriter(io.stdout);
+    if (tracesInJson) await out.text(`{ "trace": ${JSON.stringify(trace.map(traceJson), undefined, 2)}, "files": `);
     let first = true;
     for await (const file of files) {
       io.signal.throwIfAborted();
@@ -38,9 +41,10 @@ export const ls: CommandRun = async (invocation, io) => {
       }
       first = false;
     }
-    if (json) await out.text(first ? "[]\n" : "\n]\n");
+    if (json) await out.text(`${first ? "[]" : "\n]"}${tracesInJson ? " }" : ""}\n`);
     await out.flush();
-  });
+  };
+  await withImage(invocation, io, list, { keepsTrace: tracesInJson });
   return undefined;
 };
 
@@ -50,6 +54,18 @@ async function* single(file: FileInfo): AsyncIterable<FileInfo> {
 
 function baseName(path: ByteString): ByteString {
   return path.slice(path.lastIndexOf("/") + 1) as ByteString;
+}
+
+/** The shape that `ls --json --trace` documents. */
+function traceJson({ step, outcome, code, asked, message, index }: DiscoveryEvent): unknown {
+  return {
+    step,
+    outcome,
+    code,
+    ...(asked === undefined ? {} : { asked }),
+    message,
+    ...(index === undefined ? {} : { index }),
+  };
 }
 
 /** The shape that `ls --json` documents. */

@@ -1,17 +1,17 @@
-import { decodeManifest, OCI_MANIFEST, type ImageManifest } from "@socikit/oci";
+import { decodeManifest, encodeManifest, OCI_MANIFEST, type ImageManifest } from "@socikit/oci";
 import { createMemoryStore, handlerTransport, openRepository, type Transport } from "@socikit/registry";
 import { createRegistryHandler } from "@socikit/registry/server";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { main } from "../main.ts";
-import { noise, pushImage } from "../testing/test-image.ts";
+import { noise, pushBlob, pushImage } from "../testing/test-image.ts";
 import { testIo, textOutput, type TestIo } from "../testing/test-io.ts";
 
 const REF = "registry.test/a/image:1";
 const NUMBERS = noise(300_000);
+const store = createMemoryStore();
 let transport: Transport;
 
 beforeAll(async () => {
-  const store = createMemoryStore();
   transport = handlerTransport(createRegistryHandler(store));
   const repository = store.repository("a/image");
   const image = await pushImage(repository, {
@@ -93,6 +93,73 @@ test("ls --json is one document", async () => {
   });
   const empty = await run(["ls", REF, "/etc/hostname", "--json"]);
   expect(JSON.parse(empty.stdout.text())).toHaveLength(1);
+});
+
+describe("--trace", () => {
+  const STEPS = [
+    /^annotation \(v2\): absent: the image has no annotation com\.amazon\.soci\.index-digest$/,
+    /^referrers \(v1\): answered: the referrers API lists 1, 1 of them taken for SOCI indexes$/,
+    /^referrers \(v1\): found: sha256:[0-9a-f]{64} is listed as a referrer of the image/,
+  ];
+
+  test.for([
+    ["ls", "bin\netc\n", []],
+    ["cat", "test\n", ["/etc/hostname"]],
+  ] as const)("of %s says on stderr what was asked and answered, in order", async ([command, out, paths]) => {
+    const { stdout, stderr } = await run([command, REF, ...paths, "--trace"]);
+    expect(stdout.text()).toBe(out);
+    const lines = stderr.text().trimEnd().split("\n");
+    expect(lines.map((line, i) => STEPS[i]?.test(line))).toEqual([true, true, true]);
+  });
+
+  test("of ls --json is in the document, and not on stderr", async () => {
+    const { stdout, stderr } = await run(["ls", REF, "/etc", "--json", "--trace"]);
+    expect(stderr.text()).toBe("");
+    const { trace, files } = JSON.parse(stdout.text()) as { trace: { code: string }[]; files: unknown[] };
+    expect(files).toHaveLength(4);
+    expect(trace.map(({ code }) => code).sort()).toEqual(["api-listed", "no-annotation", "referrer"]);
+    expect(trace.find(({ code }) => code === "no-annotation")).toEqual({
+      step: "annotation",
+      outcome: "absent",
+      code: "no-annotation",
+      asked: "com.amazon.soci.index-digest",
+      message: "the image has no annotation com.amazon.soci.index-digest",
+    });
+  });
+
+  test("is told where the index that is named cannot be used, too", async () => {
+    const index = `sha256:${"0".repeat(64)}`;
+    for (const json of [[], ["--json"]]) {
+      const { code, stdout, stderr } = await run(["ls", REF, "--index", index, "--trace", ...json]);
+      expect([code, stdout.text()]).toEqual([3, ""]);
+      expect(stderr.text()).toMatch(
+        /^digest: failed: sha256:0+ is named by the caller and cannot be used: .*\nsocikit: /,
+      );
+    }
+  });
+
+  test("tells of a referrer that is passed over once", async () => {
+    const repository = store.repository("b/image");
+    const image = await pushImage(repository, { layers: [[{ name: "a", text: "a" }]] });
+    await repository.tag("1", image);
+    const stray = await repository.pushManifest(
+      encodeManifest({
+        schemaVersion: 2,
+        mediaType: OCI_MANIFEST,
+        artifactType: "application/vnd.amazon.soci.index.v1+json",
+        config: await pushBlob(repository, new TextEncoder().encode("{}"), "application/vnd.oci.empty.v1+json"),
+        layers: [],
+        subject: image,
+      }),
+      OCI_MANIFEST,
+    );
+    const { stderr } = await run(["ls", "registry.test/b/image:1", "--trace"]);
+    const told = stderr
+      .text()
+      .split("\n")
+      .filter((line) => line.includes(stray.digest));
+    expect(told).toEqual([expect.stringMatching(/^referrers \(v1\): rejected: /)]);
+  });
 });
 
 test.for<readonly [args: readonly string[], code: number, error: RegExp, reason: string]>([

@@ -1,6 +1,6 @@
 import { hostPlatform } from "@socikit/oci";
 import { availableParallelism, homedir } from "node:os";
-import type { WriteStream } from "node:tty";
+import { isatty, type WriteStream } from "node:tty";
 import type { Transport } from "@socikit/registry";
 import type { CliIo, CliOutput } from "../io.ts";
 import { nodeFiles } from "./node-files.ts";
@@ -16,6 +16,8 @@ export function nodeIo(signal: AbortSignal): CliIo {
     stderr: outputOf(process.stderr, { rejects: false }),
     // Opened when first read: opening it keeps the process alive.
     stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },
+    // Asked without opening it.
+    stdinIsTTY: isatty(0),
     env: process.env,
     signal,
     files: nodeFiles(),

@@ -40,6 +40,7 @@ export function testIo(change: Partial<CliIo> & { readonly transport?: Transport
         // Nothing comes from standard input unless a test says so.
       },
     },
+    stdinIsTTY: false,
     env: {},
     signal: new AbortController().signal,
     files: nodeFiles(),
