@@ -122,4 +122,16 @@ for (const [i, run] of runs.entries())
     assert.deepEqual(readdirSync(join(place, "blobs/sha256")).toSorted(), [...new Set(wanted)].toSorted());
   });
 
+test("a directory without its oci-layout file is converted to the same, as the reference converts it", async () => {
+  const run = runs[0];
+  const directory = join(work, "unmarked");
+  writeLayout(run.image, directory);
+  rmSync(join(directory, "oci-layout"));
+  const archive = join(work, "unmarked.tar");
+  const made = await socikit(["convert", "--standalone", ...run.args, directory, archive]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stderr, /has no oci-layout file: it is taken for a layout of version 1\.0\.0/);
+  assert.equal(createHash("sha256").update(readFileSync(archive)).digest("hex"), run.archive.sha256);
+});
+
 test("there were 106 of them", () => assert.equal(runs.length, 106));

@@ -12,6 +12,8 @@ export type StandaloneFormat = "oci-archive" | "oci-dir";
 export interface StandaloneConversion extends Conversion {
   /** What the source lists and does not have: the converted image is without it. */
   readonly missing: readonly Descriptor[];
+  /** Whether the source has an `oci-layout` file, which says its version. The reference needs none. */
+  readonly isMarked: boolean;
 }
 
 /**
@@ -32,9 +34,10 @@ export async function openStandalone(
       hint: "with --standalone SRC is the path of a layout directory or of a tar file",
     });
   const archive = kind === "directory" ? undefined : await openLayoutArchive(source, { signal: io.signal });
-  const image: LayoutArchive | LayoutDirectory = archive ?? (await openLayoutDirectory(source));
+  const image: LayoutArchive | LayoutDirectory = archive ?? (await openLayoutDirectory(source, { unmarked: true }));
   try {
-    const root = await standaloneRoot(image, await image.documents(), { signal: io.signal });
+    const documents = await image.documents();
+    const root = await standaloneRoot(image, documents, { signal: io.signal });
     const target =
       format === "oci-dir"
         ? await stageLayoutDirectory(destination, image)
@@ -45,6 +48,7 @@ export async function openStandalone(
       root,
       text: destination,
       missing: root.missing,
+      isMarked: documents.ociLayout !== undefined,
       commit: ({ mediaType, digest, size }) => target.finish([{ mediaType, digest, size }], { signal: io.signal }),
       async close() {
         await target.discard();

@@ -210,6 +210,36 @@ describe("convert --standalone", () => {
     expect((await readdir(directory)).sort()).toEqual(["in", "out", "out.tar"]);
   });
 
+  test("takes a directory without an oci-layout file, as the reference does, and says so", async () => {
+    const image = goldenImage("i12");
+    const golden = runs.find((one) => one.image === image.name && one.exit === 0 && one.input === undefined)!;
+    const directory = await fresh();
+    const [input, archive, layout] = [join(directory, "in"), join(directory, "out.tar"), join(directory, "out")];
+    writeGoldenImage(image, input);
+    await rm(join(input, "oci-layout"));
+    const made = await run(["convert", "--standalone", ...golden.args, input, archive]);
+    expect([made.code, made.stderr.text()]).toEqual([0, expect.stringContaining(`${input} has no oci-layout file: `)]);
+    expect(
+      createHash("sha256")
+        .update(await readFile(archive))
+        .digest("hex"),
+    ).toBe(golden.archive!.sha256);
+    const quiet = await run(["convert", "--standalone", "--format", "oci-dir", ...golden.args, input, layout, "-q"]);
+    expect([quiet.code, quiet.stderr.text()]).toEqual([0, ""]);
+    expect(await readFile(join(layout, "oci-layout"), "utf8")).toBe('{"imageLayoutVersion":"1.0.0"}');
+    // Into its own place, where other files stay.
+    const place = join(directory, "place");
+    writeGoldenImage(image, place);
+    await rm(join(place, "oci-layout"));
+    await writeFile(join(place, "notes.txt"), "mine");
+    const own = await run(["convert", "--standalone", "--format", "oci-dir", ...golden.args, place, place, "-q"]);
+    expect([own.code, own.stderr.text()]).toEqual([0, ""]);
+    expect((await readdir(place)).sort()).toEqual(["blobs", "index.json", "ingest", "notes.txt", "oci-layout"]);
+    await rm(join(input, "index.json"));
+    const none = await run(["convert", "--standalone", input, archive]);
+    expect([none.code, none.stderr.text()]).toEqual([3, expect.stringMatching(/neither an oci-layout nor an index/)]);
+  });
+
   test("that fails leaves what is there", async () => {
     const directory = await fresh();
     writeGoldenImage(goldenImage("i18"), join(directory, "in"));

@@ -106,7 +106,8 @@ async function openPlaces(
       debug: invocation.debug,
       note: progress && ((line) => progress.note(line)),
     });
-  const { missing, ...conversion } = await openStandalone(source, destination, format, io);
+  const { missing, isMarked, ...conversion } = await openStandalone(source, destination, format, io);
+  if (!isMarked) progress?.note(`${source} has no oci-layout file: it is taken for a layout of version 1.0.0`);
   for (const { digest } of missing)
     progress?.note(`${digest} is listed in ${source} and not in it: the converted image is without it`);
   return conversion;

@@ -98,6 +98,24 @@ describe("opening", () => {
     await expect(openLayoutDirectory(directory)).rejects.toMatchObject({ code: "ERR_REGISTRY_NOT_A_LAYOUT" });
   });
 
+  test("takes an index.json alone where it is told to, and nothing less", async () => {
+    const layout = await create();
+    await rm(join(layout.directory, "oci-layout"));
+    await expect(openLayoutDirectory(layout.directory)).rejects.toMatchObject({ code: "ERR_REGISTRY_NOT_A_LAYOUT" });
+    const unmarked = await openLayoutDirectory(layout.directory, { unmarked: true });
+    expect(await unmarked.entries()).toEqual([]);
+    expect((await unmarked.documents()).ociLayout).toBeUndefined();
+    await rm(join(layout.directory, "index.json"));
+    await expect(openLayoutDirectory(layout.directory, { unmarked: true })).rejects.toMatchObject({
+      code: "ERR_REGISTRY_NOT_A_LAYOUT",
+      message: expect.stringMatching(/neither an oci-layout nor an index.json/) as string,
+    });
+    await writeFile(join(layout.directory, "oci-layout"), '{"imageLayoutVersion":"2.0.0"}');
+    await expect(openLayoutDirectory(layout.directory, { unmarked: true })).rejects.toMatchObject({
+      code: "ERR_REGISTRY_INVALID_LAYOUT",
+    });
+  });
+
   test.skipIf(process.platform === "win32")("waits for no pipe in a file's place", async () => {
     const layout = await create();
     const refused = {

@@ -32,6 +32,12 @@ export interface LayoutOptions {
   /** Makes the layout where the directory is empty or not there. @default false */
   readonly create?: boolean | undefined;
   /**
+   * Whether an `oci-layout` file may be missing where there is an `index.json`, which tells plainly enough what the directory is.
+   *
+   * @default {false}
+   */
+  readonly unmarked?: boolean | undefined;
+  /**
    * A directory that holds the layout: a blob whose symbolic link leads out of it is as good as none. For who gives blobs
    * away unchecked, as a server does: a stranger's layout could name any file of this machine. Without it links lead
    * anywhere, as build systems write them.
@@ -84,13 +90,13 @@ export interface LayoutDirectory extends Omit<StoreRepository, "mount" | "delete
  * Opens an OCI image layout.
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  *
- * @throws {RegistryError} `ERR_REGISTRY_NOT_A_LAYOUT` where the directory has no `oci-layout` file;
+ * @throws {RegistryError} `ERR_REGISTRY_NOT_A_LAYOUT` where the directory has no `oci-layout` file (see `unmarked`);
  * `ERR_REGISTRY_INVALID_LAYOUT` where that cannot be read, or, with `create`, the directory holds other things.
  */
 export async function openLayoutDirectory(directory: string, options: LayoutOptions = {}): Promise<LayoutDirectory> {
-  const { create = false, sync = true } = options;
+  const { create = false, unmarked = false, sync = true } = options;
   if (create) await createLayout(directory, sync);
-  await checkLayout(directory);
+  await checkLayout(directory, unmarked);
   const real = await realpath(directory);
   return new OpenLayout(real, options.root === undefined ? undefined : await realpath(options.root), sync);
 }
@@ -116,17 +122,19 @@ async function createLayout(directory: string, sync: boolean): Promise<void> {
   await new LayoutIndex(real, sync).create();
 }
 
-async function checkLayout(directory: string): Promise<void> {
+async function checkLayout(directory: string, unmarked: boolean): Promise<void> {
   let text: string;
   try {
     text = new TextDecoder().decode(await readRegularFile(join(directory, "oci-layout"), MAX_LAYOUT_FILE));
   } catch (cause) {
-    if (isMissingFile(cause))
+    if (isMissingFile(cause)) {
+      if (unmarked && (await statFile(join(directory, "index.json"))) !== undefined) return;
       throw new RegistryError(
         "ERR_REGISTRY_NOT_A_LAYOUT",
-        `Cannot open layout "${directory}": it has no oci-layout file`,
+        `Cannot open layout "${directory}": it has ${unmarked ? "neither an oci-layout nor an index.json" : "no oci-layout"} file`,
         { cause },
       );
+    }
     const unreadable = unreadableFile(cause, MAX_LAYOUT_FILE);
     if (unreadable !== undefined) throw invalidLayout(directory, `its oci-layout is ${unreadable}`, cause);
     throw cause;
@@ -159,7 +167,10 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
     options?.signal?.throwIfAborted();
     const [index, ociLayout] = await Promise.all([
       readRegularFile(join(this.directory, "index.json"), MAX_INDEX_SIZE),
-      readRegularFile(join(this.directory, "oci-layout"), MAX_LAYOUT_FILE),
+      readRegularFile(join(this.directory, "oci-layout"), MAX_LAYOUT_FILE).catch((error: unknown) => {
+        if (isMissingFile(error)) return undefined;
+        throw error;
+      }),
     ]);
     return { index, ociLayout };
   }

@@ -2,6 +2,6 @@
 export interface LayoutDocuments {
   /** `index.json`. */
   readonly index: Uint8Array;
-  /** `oci-layout`, where there is one: archives need none. */
+  /** `oci-layout`, where there is one. */
   readonly ociLayout?: Uint8Array | undefined;
 }

@@ -54,7 +54,7 @@ export async function replaceLayoutDirectory(
   entries: readonly Descriptor[],
   options: ReadOptions,
 ): Promise<void> {
-  await checkReplaceable(target);
+  await checkReplaceable(target, base);
   // Made without a mode of its own.
   const { mode } = await lstat(join(staged, "blobs"));
   const umask = 0o777 & ~mode;
@@ -71,7 +71,9 @@ export async function replaceLayoutDirectory(
   await exchange(target, staged);
 }
 
-async function checkReplaceable(target: string): Promise<void> {
+async function checkReplaceable(target: string, base: LayoutDirectory | LayoutArchive): Promise<void> {
+  // The base's own place loses nothing, whatever else is in it: all of it is copied.
+  if ("directory" in base && base.directory === (await realpath(target).catch(() => undefined))) return;
   const names = await readdir(target).catch((error: unknown) => {
     if (hostErrorCode(error) === "ENOENT") return [];
     throw error;
