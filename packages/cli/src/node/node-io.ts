@@ -38,16 +38,18 @@ async function openTransport(): Promise<Transport & { close?(): Promise<void> }>
   return (await import("@socikit/registry/node")).nodeTransport();
 }
 
-function outputOf(stream: WriteStream, { rejects }: { readonly rejects: boolean }): CliOutput {
+/** An output of this process. `rejects`: whether a write that fails is told of. */
+export function outputOf(stream: WriteStream, { rejects }: { readonly rejects: boolean }): CliOutput {
   // Without a listener, EPIPE ends the process with a stack trace. Whoever writes hears of it from its write.
   stream.on("error", () => {});
   return {
     isTTY: stream.isTTY === true,
+    // A terminal that nobody has told its size, as in some containers, has none: 0.
     get columns() {
-      return stream.isTTY === true ? stream.columns : 80;
+      return (stream.isTTY === true && stream.columns) || 80;
     },
     get rows() {
-      return stream.isTTY === true ? stream.rows : 24;
+      return (stream.isTTY === true && stream.rows) || 24;
     },
     write: (chunk) =>
       new Promise((resolve, reject) => {
