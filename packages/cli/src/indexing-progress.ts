@@ -10,7 +10,8 @@ export function showIndexing(event: ConvertEvent | CopyEvent | CreateEvent, prog
     case "layer-started":
       return progress.begin(event.layer, `indexing ${shortDigest(event.layer)}`, event.size);
     case "layer-progress":
-      return progress.advance(event.layer, event.bytes);
+      progress.advance(event.layer, event.bytes);
+      return progress.follow(event.layer, { inflated: event.uncompressed });
     case "layer-indexed":
       return progress.phase(event.layer, `pushing zTOC, ${formatBytes(event.ztoc.size)}`);
     case "ztoc-pushed":
@@ -27,7 +28,9 @@ export function showIndexing(event: ConvertEvent | CopyEvent | CreateEvent, prog
     case "blob-started":
       return progress.begin(copyOf(event.digest), `copying ${shortDigest(event.digest)}`, event.size);
     case "blob-progress":
-      return progress.advance(copyOf(event.digest), event.bytes);
+      // Of the row of the copy, or of the layer that is copied while it is indexed.
+      progress.advance(copyOf(event.digest), event.bytes);
+      return progress.follow(event.digest, { pushed: event.bytes });
     case "blob-copied":
       return progress.end(copyOf(event.digest), formatBytes(event.size));
     case "blob-skipped":

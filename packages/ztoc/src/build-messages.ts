@@ -25,6 +25,14 @@ export type FromBuildWorker =
       readonly buffer: ArrayBuffer | undefined;
       /** Most bytes of the zTOC so far. */
       readonly sizeBound: number;
+      /** Bytes of the tar stream so far. */
+      readonly uncompressed: number;
     }
-  | { readonly kind: "built"; readonly build: number; readonly result: Omit<ZtocBuild, "ztoc"> }
+  | {
+      readonly kind: "built";
+      readonly build: number;
+      readonly result: Omit<ZtocBuild, "ztoc">;
+      /** Bytes of the tar stream: some of the last are made when the layer ends. */
+      readonly uncompressed: number;
+    }
   | { readonly kind: "failed"; readonly build: number; readonly error: SentError };

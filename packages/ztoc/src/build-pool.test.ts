@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { blobSource, bytesSource, type BlobSource } from "@socikit/oci";
 import { InflateError } from "@socikit/inflate";
-import { gzipSync } from "fflate";
+import { gunzipSync, gzipSync } from "fflate";
 import { afterAll, describe, expect, test } from "vitest";
 import { createBuildPool, type BuildPoolOptions, type PoolBuildOptions, type PoolLayer } from "./build-pool.ts";
 import { buildZtoc } from "./build-ztoc.ts";
@@ -99,6 +99,17 @@ describe.each<[string, BuildPoolOptions]>([
     expect(found.map(({ ztoc }) => ztoc.toc.at(1).name)).toEqual(["layer-1", "layer-2", "layer-3"]);
     // Nothing of the caller's was changed or taken away.
     expect(layers.every((layer, i) => Buffer.from(layer).equals(before[i]!))).toBe(true);
+  });
+
+  test("tells how much of the tar stream there is, to its end, as buildZtoc() does", async () => {
+    const tarSize = gunzipSync(large).length;
+    for (const build of [own.build.bind(own), buildZtoc]) {
+      const told: number[] = [];
+      await build(chunked(large), { ...spans, onProgress: (uncompressed) => void told.push(uncompressed) });
+      expect(told).toEqual([...told].sort((a, b) => a - b));
+      expect(told.length).toBeGreaterThan(5);
+      expect(told.at(-1)).toBe(tarSize);
+    }
   });
 
   test("tells warnings and what mounts need, as buildZtoc() does", async () => {

@@ -46,8 +46,13 @@ export interface PoolBuildOptions extends ZtocBuilderOptions {
   /** Bytes of the layer as stored, where they are known and the input does not say. */
   readonly size?: number | undefined;
   /**
+   * Hears how many bytes of the tar stream were made of the layer so far: after each chunk of the input, as far as the thread
+   * has told, and at the end. From 0 again where the layer is read again.
+   */
+  readonly onProgress?: ((uncompressed: number) => void) | undefined;
+  /**
    * There are none: functions cannot go to another thread. Progress is what was read of the input, which is read here no
-   * further ahead than 2 MiB.
+   * further ahead than 2 MiB, and `onProgress`.
    */
   readonly consumers?: never;
   /** Each thread has its own. */
@@ -140,7 +145,8 @@ class Pool implements BuildPool {
       try {
         // Its listeners hear of no abort that has been.
         abort.signal.throwIfAborted();
-        return await this.#buildInTurn(turn, layer, builderOptions, abort.signal);
+        const feed: Feed = { layer, turn, onProgress: options.onProgress };
+        return await this.#buildInTurn(feed, builderOptions, abort.signal);
       } finally {
         turn.leave();
       }
@@ -158,15 +164,10 @@ class Pool implements BuildPool {
       abort.abort(new ZtocError("ERR_ZTOC_WORKER", "Cannot build zTOC: the pool was closed"));
   }
 
-  async #buildInTurn(
-    turn: Turn,
-    layer: PoolLayer,
-    options: ZtocBuilderOptions,
-    signal: AbortSignal,
-  ): Promise<ZtocBuild> {
+  async #buildInTurn(feed: Feed, options: ZtocBuilderOptions, signal: AbortSignal): Promise<ZtocBuild> {
     // Whoever is let in beyond the threads is let in for the calling one.
     if (this.#busy.size === this.#ownThreads)
-      return runBuild(await openLocalBuild(options, this.#options.module, signal), turn, layer, signal);
+      return runBuild(await openLocalBuild(options, this.#options.module, signal), feed, signal);
     for (let deaths = 0; ; deaths++) {
       const thread = this.#takeThread();
       const abort = new AbortController();
@@ -174,9 +175,9 @@ class Pool implements BuildPool {
       signal.addEventListener("abort", onAbort, { once: true });
       const build = thread.begin(options, abort);
       try {
-        return await runBuild(build, turn, layer, abort.signal);
+        return await runBuild(build, feed, abort.signal);
       } catch (error) {
-        if (!build.hasDied || signal.aborted || deaths > 0 || !canReadAgain(layer)) throw error;
+        if (!build.hasDied || signal.aborted || deaths > 0 || !canReadAgain(feed.layer)) throw error;
       } finally {
         signal.removeEventListener("abort", onAbort);
         this.#busy.delete(thread);
@@ -221,17 +222,31 @@ function isSource(layer: PoolLayer): layer is BlobSource {
   return typeof layer !== "function" && !("getReader" in layer) && !(Symbol.asyncIterator in layer);
 }
 
+/** What is read into a build. */
+interface Feed {
+  readonly layer: PoolLayer;
+  readonly turn: Turn;
+  readonly onProgress: PoolBuildOptions["onProgress"];
+}
+
 /** Reads the layer into a build. Ends with the signal's reason as soon as it aborts. */
-async function runBuild(build: PooledBuild, turn: Turn, layer: PoolLayer, signal: AbortSignal): Promise<ZtocBuild> {
+async function runBuild(
+  build: PooledBuild,
+  { layer, turn, onProgress }: Feed,
+  signal: AbortSignal,
+): Promise<ZtocBuild> {
   let opened: LayerInput | undefined;
   try {
     const input = typeof layer === "function" ? (opened = await openLayer(layer, signal)) : layer;
     const { chunks, hold } = openLayerInput(input, signal, () => build.take());
     for await (const chunk of chunks) {
       await build.push(chunk, hold);
+      onProgress?.(build.uncompressed);
       await turn.count(BUILD_BYTES + Math.ceil(build.sizeBound / STEP) * STEP, signal);
     }
-    return await build.finish();
+    const result = await build.finish();
+    onProgress?.(build.uncompressed);
+    return result;
   } finally {
     build.close();
     // Not awaited: a read that hangs can hold it up.
@@ -286,6 +301,9 @@ async function openLocalBuild(
     hasDied: false,
     get sizeBound() {
       return build.sizeBound;
+    },
+    get uncompressed() {
+      return build.uncompressed;
     },
     take: twoBuffers(),
     async push(chunk) {

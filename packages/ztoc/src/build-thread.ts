@@ -107,6 +107,7 @@ class RemoteBuild implements PooledBuild {
   #filling: Uint8Array | undefined;
   #filled = 0;
   #sizeBound = 0;
+  #uncompressed = 0;
   #hasDied = false;
   #result: ZtocBuild | undefined;
   /** Called when any of these changes. */
@@ -124,6 +125,10 @@ class RemoteBuild implements PooledBuild {
 
   get sizeBound(): number {
     return this.#sizeBound;
+  }
+
+  get uncompressed(): number {
+    return this.#uncompressed;
   }
 
   get hasDied(): boolean {
@@ -175,8 +180,10 @@ class RemoteBuild implements PooledBuild {
       case "taken":
         this.#inFlight -= message.buffer?.byteLength ?? message.length;
         this.#sizeBound = message.sizeBound;
+        this.#uncompressed = message.uncompressed;
         break;
       case "built":
+        this.#uncompressed = message.uncompressed;
         this.#result = ztocBuild(message.result);
         break;
       case "failed":

@@ -42,8 +42,8 @@ class BuildWorker {
     if (message.kind !== "chunk") return;
     const { bytes, isBorrowed } = message;
     const buffer = isBorrowed ? (bytes.buffer as ArrayBuffer) : undefined;
-    const sizeBound = this.#current?.build.sizeBound ?? 0;
-    const taken = { kind: "taken", build: id, length: bytes.length, buffer, sizeBound } as const;
+    const { sizeBound = 0, uncompressed = 0 } = this.#current?.build ?? {};
+    const taken = { kind: "taken", build: id, length: bytes.length, buffer, sizeBound, uncompressed } as const;
     this.#post(taken, buffer === undefined ? [] : [buffer]);
   }
 
@@ -64,7 +64,8 @@ class BuildWorker {
         const { bytes, digest, warnings, needsXattrs } = build.finish();
         this.#current = undefined;
         const result = { bytes, digest, warnings, needsXattrs };
-        this.#post({ kind: "built", build: message.build, result }, [bytes.buffer]);
+        const { uncompressed } = build;
+        this.#post({ kind: "built", build: message.build, result, uncompressed }, [bytes.buffer]);
         return;
       }
       case "cancel":

@@ -13,6 +13,8 @@ export interface BuildOptions extends ZtocBuilderOptions {
   readonly signal?: AbortSignal | undefined;
   /** Others who want the same pass: digests, progress, another index. */
   readonly consumers?: readonly LayerConsumer[] | undefined;
+  /** Hears how many bytes of the tar stream were made of the layer so far, after each chunk of it and at the end. */
+  readonly onProgress?: ((uncompressed: number) => void) | undefined;
 }
 
 /**
@@ -26,13 +28,18 @@ export interface BuildOptions extends ZtocBuilderOptions {
  * the order in which it would, `ERR_ZTOC_SPAN_SIZE`, and `ERR_ZTOC_TOO_LARGE`. Errors of the stream pass through.
  */
 export async function buildZtoc(layer: LayerInput, options: BuildOptions): Promise<ZtocBuild> {
-  const { compression, signal } = options;
+  const { compression, signal, onProgress } = options;
   signal?.throwIfAborted();
   const inflate = compression === "gzip" ? (options.inflate ?? (await loadInflate())) : undefined;
   const build = new LayerBuild(options, inflate, options.consumers);
   try {
-    for await (const chunk of openLayerInput(layer, signal, twoBuffers()).chunks) build.push(chunk);
-    return build.finish();
+    for await (const chunk of openLayerInput(layer, signal, twoBuffers()).chunks) {
+      build.push(chunk);
+      onProgress?.(build.uncompressed);
+    }
+    const result = build.finish();
+    onProgress?.(build.uncompressed);
+    return result;
   } finally {
     build.close();
   }

@@ -19,6 +19,11 @@ export class LayerBuild {
     return this.#builder.sizeBound;
   }
 
+  /** Bytes of the tar stream that were made of the layer so far. */
+  get uncompressed(): number {
+    return this.#scan.uncompressed;
+  }
+
   /** Takes the next bytes of the layer, which are not kept. */
   push(chunk: Uint8Array): void {
     this.#scan.push(chunk);

@@ -5,6 +5,8 @@ import type { ZtocBuild } from "./ztoc-build.ts";
 export interface PooledBuild {
   /** Most bytes of the zTOC so far, as far as is known here. */
   readonly sizeBound: number;
+  /** Bytes of the tar stream that were made of the layer so far, as far as is known here. */
+  readonly uncompressed: number;
   /** Whether the thread that it was on has ended. */
   readonly hasDied: boolean;
   /** A buffer to read into. */

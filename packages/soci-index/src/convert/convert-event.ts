@@ -20,7 +20,8 @@ export interface ManifestConvertedEvent extends ProgressEvent {
 
 /**
  * What `convertImage` tells while it works. A layer that is copied and indexed in one is told of by the events of its indexing,
- * and by `blob-copied` in the end.
+ * by `blob-progress` of what the target has, and by `blob-copied` in the end; `blob-started` comes where its upload broke and it
+ * is copied by itself after all.
  */
 export type ConvertEvent =
   | IndexingEvent

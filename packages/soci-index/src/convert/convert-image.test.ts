@@ -141,6 +141,16 @@ test("convertImage() reads each layer once for its copy and its zTOC, and writes
   expect([count("layer-started"), count("layer-indexed"), count("ztoc-pushed")]).toEqual([4, 4, 4]);
   expect([count("index-pushed"), count("manifest-converted"), count("tagged")]).toEqual([3, 4, 1]);
   expect(count("blob-copied")).toBe(4 + 4 + 1);
+  // Of a layer that is read once for both, its copy has no beginning of its own.
+  expect(count("blob-started")).toBe(4 + 1);
+  for (const layer of layers) {
+    const sent = events.findLast((event) => event.type === "blob-progress" && event.digest === layer);
+    const read = events.findLast((event) => event.type === "layer-progress" && event.layer === layer);
+    expect([sent, read]).toMatchObject([
+      { bytes: (sent as { size: number }).size },
+      { bytes: (sent as { size: number }).size, uncompressed: expect.any(Number) },
+    ]);
+  }
   expect(events.every(({ v }) => v === 1)).toBe(true);
 });
 
@@ -379,9 +389,15 @@ test.for<[string, number]>([
       );
     },
   };
-  const { image } = await convertImage({ pool, image: inPieces, target: shaky }, "latest", SMALL);
+  const events: ConvertEvent[] = [];
+  const { image } = await convertImage({ pool, image: inPieces, target: shaky }, "latest", {
+    ...SMALL,
+    onEvent: (event) => void events.push(event),
+  });
   expect(image).toEqual(convertRuns[0]!.index);
   expect(broken.size).toBe(2);
+  for (const layer of broken)
+    expect(events.filter((event) => event.type === "blob-started" && event.digest === layer)).toHaveLength(1);
   expect(target.uploads.size).toBe(0);
   for (const layer of broken)
     expect([streamed, opened].map((all) => all.filter((digest) => digest === layer).length)).toEqual([1, 1]);

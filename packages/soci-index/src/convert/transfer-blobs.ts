@@ -138,7 +138,7 @@ class Transfer {
   async #copyAndIndex(blob: Descriptor, build: LayerBuild): Promise<BuiltLayer> {
     const { source, target, settings, tell } = this.#ports;
     const { digest, size } = blob;
-    const feed = new UploadFeed(target, blob, this.#options);
+    const feed = new UploadFeed(target, blob, tell, this.#options);
     const open: OpenLayer = async ({ signal }) =>
       feed.through(await source.stream(build.layer, { ...this.#options, signal }), signal);
     try {

@@ -6,6 +6,7 @@ import {
   type BlobReader,
   type BlobUpload,
   type BlobWriter,
+  type CopyEvent,
   type Descriptor,
   type ReadOptions,
 } from "@socikit/oci";
@@ -17,13 +18,17 @@ import {
 export class UploadFeed {
   readonly #target: BlobWriter;
   readonly #blob: Descriptor;
+  readonly #tell: (event: CopyEvent) => void;
   readonly #options: ReadOptions;
   #upload: BlobUpload | undefined;
+  /** Bytes that the target was last told to have. */
+  #sent = 0;
   #isBroken = false;
 
-  constructor(target: BlobWriter, blob: Descriptor, options: ReadOptions) {
+  constructor(target: BlobWriter, blob: Descriptor, tell: (event: CopyEvent) => void, options: ReadOptions) {
     this.#target = target;
     this.#blob = blob;
+    this.#tell = tell;
     this.#options = options;
   }
 
@@ -46,7 +51,11 @@ export class UploadFeed {
       });
     else this.#isBroken = true;
     for await (const chunk of chunksOf(stream, signal)) {
-      const sent = this.#unlessBroken(() => this.#upload?.write(chunk, this.#options));
+      const sent = this.#unlessBroken(async () => {
+        await this.#upload?.write(chunk, this.#options);
+        // Registries get several chunks in one request.
+        if (this.#upload !== undefined && this.#upload.offset !== this.#sent) this.#tellSent(this.#upload.offset);
+      });
       // Who stops reading does not wait for it.
       sent.catch(() => {});
       yield chunk;
@@ -59,9 +68,14 @@ export class UploadFeed {
     await this.#unlessBroken(() => this.#upload?.commit(this.#blob.digest, this.#options));
     if (this.#upload !== undefined && !this.#isBroken) return;
     await this.abort();
+    const { digest, size } = this.#blob;
+    this.#tell({ v: 1, type: "blob-started", digest, size });
     const opened = await source.open(this.#blob, this.#options);
     try {
-      await uploadBlob(this.#target, opened, this.#blob, this.#options);
+      await uploadBlob(this.#target, opened, this.#blob, {
+        ...this.#options,
+        onProgress: (bytes) => this.#tellSent(bytes),
+      });
     } finally {
       await opened.close?.();
     }
@@ -70,6 +84,12 @@ export class UploadFeed {
   /** Throws the upload away. Never fails. */
   async abort(): Promise<void> {
     await this.#upload?.abort();
+  }
+
+  #tellSent(bytes: number): void {
+    this.#sent = bytes;
+    const { digest, size } = this.#blob;
+    this.#tell({ v: 1, type: "blob-progress", digest, size, bytes });
   }
 
   async #unlessBroken(work: () => Promise<unknown> | undefined): Promise<void> {

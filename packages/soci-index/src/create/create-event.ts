@@ -14,10 +14,12 @@ export interface LayerStartedEvent extends LayerEvent<"layer-started"> {
   readonly size: number;
 }
 
-/** Bytes of a layer have been read. */
+/** Bytes of a layer have been read, or indexed. Begins anew where the thread that was building has died. */
 export interface LayerProgressEvent extends LayerEvent<"layer-progress"> {
   /** Bytes read so far, as stored. */
   readonly bytes: number;
+  /** Bytes of the tar stream that were made of them and indexed so far, as far as the builder has told. */
+  readonly uncompressed: number;
 }
 
 /** A layer has been read to its end, fits its digest, and has a zTOC. */

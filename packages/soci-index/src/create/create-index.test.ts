@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import {
   chunksOf,
   decodeManifest,
@@ -143,8 +144,11 @@ test("createIndex() pushes zTOCs, then the config, then the index, and tells", a
   ]);
   expect(events.every(({ v }) => v === 1)).toBe(true);
   const progress = events.filter((event) => event.type === "layer-progress");
-  for (const { layer } of indexes[0]!.layers)
-    expect(progress.filter((event) => event.layer === layer.digest).at(-1)?.bytes).toBe(layer.size);
+  for (const { layer } of indexes[0]!.layers) {
+    const last = progress.filter((event) => event.layer === layer.digest).at(-1);
+    const tar = gunzipSync(goldenBlob(layer.digest)).length;
+    expect(last).toMatchObject({ bytes: layer.size, uncompressed: tar });
+  }
   expect(target.uploads.size).toBe(0);
 });
 

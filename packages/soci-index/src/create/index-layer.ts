@@ -75,15 +75,22 @@ async function buildLayer(
   tell: (event: IndexingEvent) => void,
   options: ReadOptions,
 ): Promise<ZtocBuild> {
+  const progress = { bytes: 0, uncompressed: 0 };
+  const advance = (change: Partial<typeof progress>): void => {
+    Object.assign(progress, change);
+    tell({ v: 1, type: "layer-progress", layer: layer.digest, ...progress });
+  };
   const open = async (opening: Parameters<OpenLayer>[0]): Promise<AsyncIterable<Uint8Array>> => {
     const bytes = typeof input === "function" ? await input(opening) : input;
-    return counted(bytes, opening.signal, (read) =>
-      tell({ v: 1, type: "layer-progress", layer: layer.digest, bytes: read }),
-    );
+    return counted(bytes, opening.signal, (read) => advance({ bytes: read }));
+  };
+  // Told of where it is news: of every chunk there is an event already.
+  const onProgress = (uncompressed: number): void => {
+    if (uncompressed !== progress.uncompressed) advance({ uncompressed });
   };
   const { spanSize, buildToolIdentifier } = settings;
   const { signal } = options;
-  const building = { compression, spanSize, buildToolIdentifier, signal };
+  const building = { compression, spanSize, buildToolIdentifier, signal, onProgress };
   try {
     if (ports.pool === undefined)
       return await buildZtoc(await open({ signal }), { ...building, inflate: ports.inflate });
