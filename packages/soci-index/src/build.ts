@@ -11,6 +11,7 @@ export {
   type CreatePorts,
   type CreateResult,
 } from "./create/create-index.ts";
+export type { IndexingPool } from "./create/index-layer.ts";
 export { DEFAULT_MIN_LAYER_SIZE, type IndexingOptions } from "./create/index-settings.ts";
 export type { LayerOutcome } from "./create/layer-outcome.ts";
 export type {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { blobSource, bytesSource, type BlobSource } from "@socikit/oci";
@@ -231,7 +231,7 @@ describe.each<[string, BuildPoolOptions]>([
   });
 });
 
-describe("a pool reads no further ahead of a thread than 2 MiB", () => {
+describe("a pool reads no further ahead of a thread than 2 MiB and a chunk", () => {
   test.for<[string, (source: BlobSource) => PoolLayer]>([
     [
       "of a stream",
@@ -255,7 +255,7 @@ describe("a pool reads no further ahead of a thread than 2 MiB", () => {
     const building = outcomeOf(stuck.build(open(source), gzip));
     for (let before = -1; read !== before; await new Promise((resolve) => setTimeout(resolve, 30))) before = read;
     // Those that a source gives are read four at a time besides.
-    expect(read).toBeLessThanOrEqual(open === giving ? 8 * 2 ** 20 : 2 * 2 ** 20);
+    expect(read).toBeLessThanOrEqual(open === giving ? 8 * 2 ** 20 : 2 * 2 ** 20 + 65_536);
     expect(read).toBeGreaterThan(2 ** 20);
     stuck.close();
     expect(await building).toMatchObject({ code: "ERR_ZTOC_WORKER" });
@@ -363,6 +363,29 @@ test("a pool that uses the calling thread takes it when the others are busy, and
   expect(read).toBeGreaterThan(2 ** 20);
   stuck.close();
   expect(await waiting).toMatchObject({ code: "ERR_ZTOC_WORKER" });
+});
+
+test("prepare() starts threads before there is a layer: no more than there may be, and none of them twice", async () => {
+  const marks = join(built.folder, "prepared");
+  mkdirSync(marks);
+  const script = `import { writeFileSync } from "node:fs"; import { threadId } from "node:worker_threads";
+    import "./build-worker.js";
+    writeFileSync(${JSON.stringify(marks)} + "/" + threadId, "");`;
+  const prepared = createBuildPool({ threads: 2, worker: scriptWorker("prepared-worker", script) });
+  const started = (): number => readdirSync(marks).length;
+  prepared.prepare(1);
+  await expect.poll(started).toBe(1);
+  prepared.prepare(99);
+  prepared.prepare(99);
+  await expect.poll(started).toBe(2);
+  const builds = [1, 2, 3].map(() => prepared.build(chunked(small), gzip));
+  const wanted = await buildZtoc(chunked(small), gzip);
+  for (const { digest } of await Promise.all(builds)) expect(digest).toBe(wanted.digest);
+  expect(started()).toBe(2);
+  prepared.close();
+  prepared.prepare(1);
+  await turn();
+  expect(started()).toBe(2);
 });
 
 describe("createBuildPool()", () => {

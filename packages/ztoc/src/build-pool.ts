@@ -5,7 +5,7 @@ import { BuildAdmission, type Turn } from "./build-admission.ts";
 import { BuildThread, type BuildThreadOptions } from "./build-thread.ts";
 import { ZtocError } from "./errors.ts";
 import { LayerBuild } from "./layer-build.ts";
-import { openLayerInput, twoBuffers, type LayerInput } from "./layer-input.ts";
+import { openLayerInput, turningBuffers, type LayerInput } from "./layer-input.ts";
 import type { PooledBuild } from "./pooled-build.ts";
 import type { ZtocBuild } from "./ztoc-build.ts";
 import { DEFAULT_SPAN_SIZE, ZtocBuilder, type ZtocBuilderOptions } from "./ztoc-builder.ts";
@@ -81,6 +81,11 @@ export interface BuildPool {
    * @throws {TypeError} after `close`.
    */
   build(layer: PoolLayer, options: PoolBuildOptions): Promise<ZtocBuild>;
+  /**
+   * Starts threads for so many builds that are going to come, or as many as there may be. A thread needs some 30 ms; without this it
+   * starts with its first build.
+   */
+  prepare(builds: number): void;
   /** Ends the threads. Builds that go on or wait reject with `ERR_ZTOC_WORKER`. */
   close(): void;
 }
@@ -104,8 +109,11 @@ export function createBuildPool(options: BuildPoolOptions = {}): BuildPool {
 const BUILD_BYTES: number = 32 * 2 ** 20;
 /** Steps in which a build counts more. */
 const STEP: number = 2 ** 20;
-/** Bytes of a layer after which everything else gets its turn, where it is built on the calling thread: some 10 ms. */
-const TURN: number = 2 ** 20;
+/**
+ * Bytes of a layer after which everything else gets its turn, where it is built on the calling thread: 2 ms. With four times as many
+ * a thread beside it waited for its bytes for a quarter of the time, since each step of theirs (read, written, sent) needs a turn.
+ */
+const TURN: number = 2 ** 18;
 
 class Pool implements BuildPool {
   readonly threads: number;
@@ -153,6 +161,18 @@ class Pool implements BuildPool {
     } finally {
       this.#builds.delete(abort);
       signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  prepare(builds: number): void {
+    const wanted = this.#isClosed ? 0 : Math.min(builds, this.#ownThreads);
+    while (this.#idle.length + this.#busy.size < wanted) {
+      try {
+        this.#idle.push(new BuildThread(this.#options));
+      } catch {
+        // The build that needs one says so.
+        return;
+      }
     }
   }
 
@@ -305,14 +325,18 @@ async function openLocalBuild(
     get uncompressed() {
       return build.uncompressed;
     },
-    take: twoBuffers(),
+    take: turningBuffers(),
     async push(chunk) {
-      build.push(chunk);
-      sinceTurn += chunk.length;
-      if (sinceTurn < TURN) return;
-      sinceTurn = 0;
-      await eventLoopTurn();
-      signal.throwIfAborted();
+      for (let at = 0; at < chunk.length;) {
+        const piece = chunk.subarray(at, at + TURN - sinceTurn);
+        build.push(piece);
+        at += piece.length;
+        sinceTurn += piece.length;
+        if (sinceTurn < TURN) return;
+        sinceTurn = 0;
+        await eventLoopTurn();
+        signal.throwIfAborted();
+      }
     },
     finish: async () => build.finish(),
     close: () => build.close(),

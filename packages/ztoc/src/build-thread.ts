@@ -7,8 +7,8 @@ import { receivedError } from "./sent-error.ts";
 import { ztocBuild, type ZtocBuild } from "./ztoc-build.ts";
 import type { ZtocBuilderOptions } from "./ztoc-builder.ts";
 
-/** Bytes of a layer that are on their way to a thread: while it works on one buffer another one waits and a third is filled. */
-const IN_FLIGHT: number = 3 * BUFFER_SIZE;
+/** Bytes of a layer that are on their way to a thread: while it works on one buffer another one waits and two are filled. */
+const IN_FLIGHT: number = 4 * BUFFER_SIZE;
 
 /** What a {@linkcode BuildThread} is started with. */
 export interface BuildThreadOptions {

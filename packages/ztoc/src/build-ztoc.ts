@@ -1,5 +1,5 @@
 import { loadInflate, type Inflate } from "@socikit/inflate";
-import { openLayerInput, twoBuffers, type LayerInput } from "./layer-input.ts";
+import { openLayerInput, turningBuffers, type LayerInput } from "./layer-input.ts";
 import { LayerBuild } from "./layer-build.ts";
 import type { LayerConsumer } from "./layer-scan.ts";
 import type { ZtocBuild } from "./ztoc-build.ts";
@@ -21,7 +21,7 @@ export interface BuildOptions extends ZtocBuilderOptions {
  * Builds the zTOC of a layer that streams by: one pass, one inflation, no temporary file. The layer's digest is not
  * checked here: give a stream that is (`verifyStream` of `@socikit/oci`), or a consumer that hashes.
  *
- * Of a `BlobSource` at most 4 MiB are read ahead; of a file (`openFileSource` of `@socikit/oci/node`) into two buffers that
+ * Of a `BlobSource` at most 4 MiB are read ahead; of a file (`openFileSource` of `@socikit/oci/node`) into three buffers that
  * are used again and again, which costs the least of all inputs.
  *
  * @throws {ZtocError} the `ERR_ZTOC_GZIP_…` and `ERR_ZTOC_TAR_…` codes for a layer that the reference refuses too, in
@@ -33,7 +33,7 @@ export async function buildZtoc(layer: LayerInput, options: BuildOptions): Promi
   const inflate = compression === "gzip" ? (options.inflate ?? (await loadInflate())) : undefined;
   const build = new LayerBuild(options, inflate, options.consumers);
   try {
-    for await (const chunk of openLayerInput(layer, signal, twoBuffers()).chunks) {
+    for await (const chunk of openLayerInput(layer, signal, turningBuffers()).chunks) {
       build.push(chunk);
       onProgress?.(build.uncompressed);
     }

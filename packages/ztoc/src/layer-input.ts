@@ -16,6 +16,11 @@ const READS_AHEAD = 3;
  * stream of 256 KiB chunks, each in memory of its own, 20.
  */
 export const BUFFER_SIZE: number = 2 ** 19;
+/**
+ * Buffers that are filled while a chunk is worked on. With one, a source that has two steps (reading a file, writing its copy) waits for
+ * whoever works on this thread between them, and the thread that the chunks are for waits for the source.
+ */
+const FILLS_AHEAD = 2;
 
 /** Gives buffers of {@linkcode BUFFER_SIZE} bytes to read into. */
 export type TakeBuffer = () => Uint8Array | Promise<Uint8Array>;
@@ -31,8 +36,7 @@ export interface LayerChunks {
 /**
  * Opens an input, of whatever kind.
  *
- * @param take Where a source that fills its caller's buffers gets them. One is asked for when the chunk before the last one
- * that was given is done with: two that take turns are enough.
+ * @param take Where a source that fills its caller's buffers gets them. No more are in use than those of {@linkcode turningBuffers}.
  */
 export function openLayerInput(layer: LayerInput, signal: AbortSignal | undefined, take: TakeBuffer): LayerChunks {
   if ("getReader" in layer) return { chunks: chunksOf(layer, signal), hold: "lent" };
@@ -41,12 +45,12 @@ export function openLayerInput(layer: LayerInput, signal: AbortSignal | undefine
   return { chunks: untilAborted(fillBuffers(layer, layer.readInto.bind(layer), take), signal), hold: "taken" };
 }
 
-/** Two buffers that take turns, for {@linkcode openLayerInput}. */
-export function twoBuffers(): TakeBuffer {
-  const buffers: (Uint8Array | undefined)[] = [undefined, undefined];
+/** Buffers that take turns, for {@linkcode openLayerInput}: those that are filled, and the one that is worked on. */
+export function turningBuffers(): TakeBuffer {
+  const buffers: Uint8Array[] = [];
   let turn = 0;
   return () => {
-    turn ^= 1;
+    turn = (turn + 1) % (FILLS_AHEAD + 1);
     return (buffers[turn] ??= new Uint8Array(BUFFER_SIZE));
   };
 }
@@ -90,23 +94,31 @@ async function readExactly(
   throw new OciError("ERR_OCI_SHORT_READ", `Cannot read blob: ${bytes.length} of ${length} bytes from ${offset} came`);
 }
 
-/** The next read goes on while a chunk is worked on: such a source is near. */
+/** The next reads go on while a chunk is worked on. They begin in order. */
 async function* fillBuffers(
   source: BlobSource,
   readInto: NonNullable<BlobSource["readInto"]>,
   take: TakeBuffer,
 ): AsyncIterable<Uint8Array> {
+  let taking: Promise<unknown> = Promise.resolve();
   const fill = async (offset: number): Promise<Uint8Array> => {
-    const chunk = (await take()).subarray(0, Math.min(BUFFER_SIZE, source.size - offset));
+    const taken = taking.then(take);
+    taking = taken;
+    const chunk = (await taken).subarray(0, Math.min(BUFFER_SIZE, source.size - offset));
     await readInto(chunk, offset);
     return chunk;
   };
-  let next = source.size === 0 ? undefined : fill(0);
-  for (let at = 0; next !== undefined;) {
-    const chunk = await next;
-    at += chunk.length;
-    next = at < source.size ? fill(at) : undefined;
-    next?.catch(() => {});
+  const fills: Promise<Uint8Array>[] = [];
+  let asked = 0;
+  for (;;) {
+    for (; asked < source.size && fills.length <= FILLS_AHEAD; asked += BUFFER_SIZE) {
+      const filling = fill(asked);
+      // One that fails is told of in its turn, or nobody wants to know any more.
+      filling.catch(() => {});
+      fills.push(filling);
+    }
+    const chunk = await fills.shift();
+    if (chunk === undefined) return;
     yield chunk;
   }
 }

@@ -1,7 +1,7 @@
 import { loadInflate, type Inflate } from "@socikit/inflate";
 import { OciError, type BlobSource, type Digest } from "@socikit/oci";
 import { checkIdentity, identityOf, saveIdentity, type BuildIdentity } from "./build-identity.ts";
-import { openLayerInput, twoBuffers, type LayerInput } from "./layer-input.ts";
+import { openLayerInput, turningBuffers, type LayerInput } from "./layer-input.ts";
 import { LayerScan, type LayerConsumer } from "./layer-scan.ts";
 import type { SaveableDigester, SaveableDigesters } from "./saveable-digester.ts";
 import { decodePieces, encodePiece } from "./saved-piece.ts";
@@ -212,7 +212,7 @@ export class ResumableBuild {
       await onSave?.(this.saveMore());
     };
     try {
-      for await (const chunk of openLayerInput(fromPosition(layer, this.position), signal, twoBuffers()).chunks) {
+      for await (const chunk of openLayerInput(fromPosition(layer, this.position), signal, turningBuffers()).chunks) {
         this.push(chunk);
         if (this.position - savedAt >= saveEveryBytes) await save();
       }

@@ -427,6 +427,20 @@ describe("uploads", () => {
     expect(await readdir(join(layout.directory, "blobs/sha256"))).toHaveLength(1);
   });
 
+  test("of many bytes are the blob, while the disk is at work on the first of them", async () => {
+    const layout = await create();
+    const bytes = new Uint8Array(20 * 2 ** 20).fill(7);
+    const [whole, given] = [await layout.begin(), await layout.begin()];
+    for (let at = 0; at < bytes.length; at += 2 ** 20) await whole.write(bytes.subarray(at, at + 2 ** 20));
+    const { digest } = await whole.commit(digestOf(bytes));
+    const source = await layout.open({ digest, size: bytes.length });
+    expect(Buffer.compare(await source.read(0, bytes.length), bytes)).toBe(0);
+    await source.close?.();
+    await given.write(bytes);
+    await given.abort();
+    expect(await readdir(join(layout.directory, "blobs"))).toEqual(["sha256"]);
+  });
+
   test("that another process left are resumed, and swept after a day", async () => {
     const layout = await create();
     const [kept, old] = [await layout.begin(), await layout.begin()];

@@ -7,6 +7,7 @@ import {
   isManifestType,
   isNotFound,
   isTag,
+  type BeginOptions,
   type BlobUpload,
   type Descriptor,
   type Digest,
@@ -202,7 +203,7 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
    * umoci's gc fail of a blob without a digest.
    */
   async #write(bytes: Uint8Array, digest: Digest): Promise<void> {
-    const upload = await this.#uploads.begin(algorithmOf(digest));
+    const upload = await this.#uploads.begin({ algorithm: algorithmOf(digest) });
     try {
       await upload.write(bytes);
     } catch (error) {
@@ -236,9 +237,9 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
     }, options?.signal);
   }
 
-  async begin(options?: ReadOptions & { readonly algorithm?: DigestAlgorithm }): Promise<BlobUpload> {
-    options?.signal?.throwIfAborted();
-    return this.#uploads.begin(options?.algorithm ?? "sha256");
+  async begin(options: BeginOptions = {}): Promise<BlobUpload> {
+    options.signal?.throwIfAborted();
+    return this.#uploads.begin(options);
   }
 
   async resume(id: string, options?: ReadOptions): Promise<BlobUpload> {

@@ -5,6 +5,8 @@ import {
   createDigester,
   hexOf,
   OciError,
+  type BeginOptions,
+  type BlobCheck,
   type BlobUpload,
   type Descriptor,
   type Digest,
@@ -21,6 +23,11 @@ const PREFIX = ".socikit-upload-";
 /** Milliseconds after which an upload that nobody resumed is removed. */
 const ABANDONED_MS = 24 * 3600 * 1000;
 const READ_SIZE = 1024 * 1024;
+/**
+ * Bytes after which the disk is set to work while more are coming. With all of it left to the end, the end waits for the disk and the
+ * disk has waited for us.
+ */
+const SYNC_STEP: number = 8 * 1024 * 1024;
 
 /** What the uploads of one layout share. */
 interface Uploads {
@@ -43,13 +50,14 @@ export class LayoutUploads {
   }
 
   /** Starts an upload. The first one removes what was abandoned a day ago. */
-  async begin(algorithm: DigestAlgorithm): Promise<BlobUpload> {
+  async begin({ algorithm = "sha256", check }: BeginOptions): Promise<BlobUpload> {
     await mkdir(this.#uploads.blobs, { recursive: true });
     await this.#sweep();
     const id = uploadId();
     const file = await open(join(this.#uploads.blobs, PREFIX + id), "wx+");
     this.#uploads.open.add(id);
-    return new LayoutUpload(this.#uploads, id, file, 0, { algorithm, digester: createDigester(algorithm) });
+    const hash = check ?? { algorithm, digester: createDigester(algorithm) };
+    return new LayoutUpload(this.#uploads, id, file, 0, hash);
   }
 
   /** Takes an upload up again, another process's included. */
@@ -95,22 +103,26 @@ function unknownUpload(id: string, cause?: unknown): RegistryError {
   );
 }
 
+/** The hash of what is written, made here. */
+interface OwnHash {
+  readonly algorithm: DigestAlgorithm;
+  readonly digester: Digester;
+}
+
 class LayoutUpload implements BlobUpload {
   readonly id: string;
   readonly #uploads: Uploads;
   readonly #path: string;
-  /** The hash so far; gone where the upload was resumed, and the file is read again in the end. */
-  readonly #hash: { readonly algorithm: DigestAlgorithm; readonly digester: Digester } | undefined;
+  /** What hashes the bytes; none where the upload was resumed or a write failed, and the file is read again in the end. */
+  #hash: OwnHash | BlobCheck | undefined;
   #file: FileHandle | undefined;
   #offset: number;
+  /** Bytes up to which the disk was set to work. */
+  #synced = 0;
+  /** Settles when the disk has what it was set to work on; says why it has not. Rejects never. */
+  #syncing: Promise<{ readonly error: unknown } | undefined> | undefined;
 
-  constructor(
-    uploads: Uploads,
-    id: string,
-    file: FileHandle,
-    offset: number,
-    hash: { readonly algorithm: DigestAlgorithm; readonly digester: Digester } | undefined,
-  ) {
+  constructor(uploads: Uploads, id: string, file: FileHandle, offset: number, hash: OwnHash | BlobCheck | undefined) {
     this.id = id;
     this.#uploads = uploads;
     this.#path = join(uploads.blobs, PREFIX + id);
@@ -126,12 +138,20 @@ class LayoutUpload implements BlobUpload {
   async write(bytes: Uint8Array, options?: ReadOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     const file = this.#held();
-    for (let at = 0; at < bytes.length;) {
-      const { bytesWritten } = await file.write(bytes, at, bytes.length - at, this.#offset + at);
-      at += bytesWritten;
+    const writing = this.#write(file, bytes);
+    // Told of below.
+    writing.catch(() => {});
+    // Hashed while they are written.
+    if (this.#hash !== undefined && "digester" in this.#hash) this.#hash.digester.update(bytes);
+    try {
+      await writing;
+    } catch (error) {
+      // Who writes them again must not have them hashed twice.
+      this.#hash = undefined;
+      throw error;
     }
-    this.#hash?.digester.update(bytes);
     this.#offset += bytes.length;
+    this.#syncAhead(file);
   }
 
   async commit(digest: Digest, options?: ReadOptions): Promise<Descriptor> {
@@ -139,12 +159,11 @@ class LayoutUpload implements BlobUpload {
     const file = this.#held();
     try {
       const algorithm = algorithmOf(digest);
-      const found =
-        this.#hash?.algorithm === algorithm ? this.#hash.digester.digest() : await this.#read(file, algorithm);
+      const found = this.#hashed(digest) ?? (await this.#read(file, algorithm));
       if (found !== digest)
         throw new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot store ${digest}: the bytes have digest ${found}`);
       const { blobs, sync } = this.#uploads;
-      if (sync) await file.sync();
+      if (sync) await this.#sync(file);
       await this.#letGo();
       const folder = join(blobs, algorithm);
       if ((await mkdir(folder, { recursive: true })) !== undefined && sync) await syncDirectory(blobs);
@@ -159,7 +178,10 @@ class LayoutUpload implements BlobUpload {
   }
 
   async suspend(): Promise<void> {
+    const failed = await this.#syncing;
     await this.#letGo();
+    // Whoever resumed it would not hear of that.
+    if (failed !== undefined) await this.abort();
   }
 
   async abort(): Promise<void> {
@@ -180,7 +202,48 @@ class LayoutUpload implements BlobUpload {
     const file = this.#file;
     this.#file = undefined;
     this.#uploads.open.delete(this.id);
+    await this.#syncing;
     await file?.close();
+  }
+
+  async #write(file: FileHandle, bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const { bytesWritten } = await file.write(bytes, at, bytes.length - at, this.#offset + at);
+      at += bytesWritten;
+    }
+  }
+
+  /** Sets the disk to work, one step at a time. */
+  #syncAhead(file: FileHandle): void {
+    if (!this.#uploads.sync || this.#syncing !== undefined || this.#offset - this.#synced < SYNC_STEP) return;
+    this.#synced = this.#offset;
+    const syncing = file.datasync().then(
+      () => {
+        this.#syncing = undefined;
+        return undefined;
+      },
+      // Stays: Linux tells of a write that failed once, and the next sync would succeed.
+      (error: unknown) => ({ error }),
+    );
+    this.#syncing = syncing;
+  }
+
+  async #sync(file: FileHandle): Promise<void> {
+    const failed = await this.#syncing;
+    if (failed !== undefined) throw failed.error;
+    await file.sync();
+  }
+
+  /**
+   * The digest of the file, where it is known without reading it. One hash is enough, this upload's or the check's: what is
+   * written is the very array that was hashed, the next one not before it, and a check that has passed has seen no bytes besides
+   * those of the blob. After a write that failed nothing is known.
+   */
+  #hashed(digest: Digest): Digest | undefined {
+    const hash = this.#hash;
+    if (hash === undefined) return undefined;
+    if ("digester" in hash) return hash.algorithm === algorithmOf(digest) ? hash.digester.digest() : undefined;
+    return hash.hasPassed && hash.digest === digest && hash.size === this.#offset ? digest : undefined;
   }
 
   async #read(file: FileHandle, algorithm: DigestAlgorithm): Promise<Digest> {

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import {
   algorithmOf,
   isNotFound,
+  type BeginOptions,
   type BlobReader,
   type BlobSource,
   type BlobUpload,
@@ -201,7 +202,7 @@ class Staged implements StagedLayout {
     return this.#orOfBase((store) => store.stream(blob, options));
   }
 
-  begin(options?: ReadOptions & { readonly algorithm?: DigestAlgorithm }): Promise<BlobUpload> {
+  begin(options?: BeginOptions): Promise<BlobUpload> {
     return this.#staged.begin(options);
   }
 

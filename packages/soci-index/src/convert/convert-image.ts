@@ -13,10 +13,9 @@ import {
   type ReferrerLister,
 } from "@socikit/oci";
 import type { Inflate } from "@socikit/inflate";
-import type { BuildPool } from "@socikit/ztoc/build";
-import type { BuiltLayers } from "../create/index-layer.ts";
+import type { BuiltLayers, IndexingPool } from "../create/index-layer.ts";
 import { indexSettings, type IndexingOptions, type IndexSettings } from "../create/index-settings.ts";
-import { KnownZtocs } from "../create/known-ztocs.ts";
+import { countUnknown, KnownZtocs } from "../create/known-ztocs.ts";
 import { indexedLayers, layerOutcomes, type LayerOutcome } from "../create/layer-outcome.ts";
 import { nothingToIndex, planLayers, type LayerBuild, type PlannedImage } from "../create/layer-plan.ts";
 import { pushPrefetch } from "../create/push-prefetch.ts";
@@ -55,7 +54,7 @@ export interface ConvertPorts {
    * Builds layers side by side, and beside their copying; its caller closes it. By default layers are built on the calling
    * thread.
    */
-  readonly pool?: Pick<BuildPool, "build" | "threads"> | undefined;
+  readonly pool?: IndexingPool | undefined;
 }
 
 /** A manifest or index to convert that no tag or digest leads to: an entry of a layout, for instance. */
@@ -199,6 +198,7 @@ export async function convertImage(
   const hints = { tag, images: images.map((one) => one.image) };
   const known =
     settings.force || builds.length === 0 ? undefined : await KnownZtocs.gather(target, hints, settings, read);
+  pool?.prepare?.(countUnknown(builds, known));
   // While threads build, others are sent.
   const concurrency =
     options.concurrency ?? (pool === undefined ? settings.concurrency : Math.max(2, 2 * pool.threads));

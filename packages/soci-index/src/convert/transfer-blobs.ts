@@ -10,12 +10,19 @@ import {
   type ReadOptions,
 } from "@socikit/oci";
 import type { Inflate } from "@socikit/inflate";
-import type { BuildPool } from "@socikit/ztoc/build";
-import { indexLayer, type BuiltLayer, type BuiltLayers, type OpenLayer } from "../create/index-layer.ts";
+import {
+  indexLayer,
+  type BuiltLayer,
+  type BuiltLayers,
+  type IndexingPool,
+  type OpenForIndexing,
+} from "../create/index-layer.ts";
 import type { IndexSettings } from "../create/index-settings.ts";
 import type { KnownZtocs } from "../create/known-ztocs.ts";
 import type { LayerBuild } from "../create/layer-plan.ts";
+import { openLayer } from "../create/open-layer.ts";
 import { putBlob } from "../create/put-blob.ts";
+import { StartOrder } from "../create/start-order.ts";
 import type { ConvertEvent } from "./convert-event.ts";
 import { embeddedIn, type SourceContent } from "./source-content.ts";
 import { UploadFeed } from "./upload-feed.ts";
@@ -26,7 +33,7 @@ export interface TransferPorts {
   readonly target: Pick<BlobReader, "stat"> & BlobWriter & Partial<BlobMounter>;
   readonly inflate: Inflate | undefined;
   /** Builds several layers side by side. */
-  readonly pool: Pick<BuildPool, "build" | "threads"> | undefined;
+  readonly pool: IndexingPool | undefined;
   /** zTOCs that the target has. */
   readonly known: KnownZtocs | undefined;
   /** Another repository of the target's registry, which blobs can be mounted from. */
@@ -58,8 +65,10 @@ export async function transferBlobs(
   options: ReadOptions,
 ): Promise<BuiltLayers> {
   const built = new Map<LayerBuild, BuiltLayer>();
+  // Of two layers that begin at the same time the first has a thread, and the other one may have to share this one.
+  const order = new StartOrder();
   await eachConcurrently(tasksOf(blobs, builds), ports.concurrency, options.signal, async (task, signal) => {
-    const transfer = new Transfer(ports, { ...options, signal });
+    const transfer = new Transfer(ports, order, { ...options, signal });
     for (const [build, result] of await transfer.run(task)) built.set(build, result);
   });
   return built;
@@ -78,10 +87,12 @@ function tasksOf(blobs: readonly Descriptor[], builds: readonly LayerBuild[]): r
 
 class Transfer {
   readonly #ports: TransferPorts;
+  readonly #order: StartOrder;
   readonly #options: ReadOptions;
 
-  constructor(ports: TransferPorts, options: ReadOptions) {
+  constructor(ports: TransferPorts, order: StartOrder, options: ReadOptions) {
     this.#ports = ports;
+    this.#order = order;
     this.#options = options;
   }
 
@@ -89,15 +100,17 @@ class Transfer {
     const { known, tell } = this.#ports;
     const results = new Map<LayerBuild, BuiltLayer>();
     const wanted: LayerBuild[] = [];
-    for (const build of builds) {
-      const found = await known?.find(build, this.#options);
-      if (found === undefined) wanted.push(build);
-      else {
-        results.set(build, found);
-        tell({ v: 1, type: "layer-reused", layer: blob.digest, ztoc: found.ztoc });
+    let isToCopy = await this.#order.after(async () => {
+      for (const build of builds) {
+        const found = await known?.find(build, this.#options);
+        if (found === undefined) wanted.push(build);
+        else {
+          results.set(build, found);
+          tell({ v: 1, type: "layer-reused", layer: blob.digest, ztoc: found.ztoc });
+        }
       }
-    }
-    let isToCopy = isCopied && (await this.#hasToBeCopied(blob));
+      return isCopied && (await this.#hasToBeCopied(blob));
+    });
     for (const build of wanted) {
       tell({ v: 1, type: "layer-started", layer: build.layer.digest, size: build.layer.size });
       results.set(build, isToCopy ? await this.#copyAndIndex(blob, build) : await this.#index(build));
@@ -131,7 +144,7 @@ class Transfer {
 
   async #index(build: LayerBuild): Promise<BuiltLayer> {
     const { source, settings, tell } = this.#ports;
-    const open: OpenLayer = ({ signal }) => source.stream(build.layer, { ...this.#options, signal });
+    const open: OpenForIndexing = (opening) => openLayer(source, build.layer, { ...this.#options, ...opening });
     return indexLayer(this.#ports, build, open, settings, tell, this.#options);
   }
 
@@ -139,8 +152,7 @@ class Transfer {
     const { source, target, settings, tell } = this.#ports;
     const { digest, size } = blob;
     const feed = new UploadFeed(target, blob, tell, this.#options);
-    const open: OpenLayer = async ({ signal }) =>
-      feed.through(await source.stream(build.layer, { ...this.#options, signal }), signal);
+    const open: OpenForIndexing = (opening) => openLayer(source, build.layer, { ...this.#options, ...opening, feed });
     try {
       const result = await indexLayer(this.#ports, build, open, settings, tell, this.#options);
       await feed.finish(source);

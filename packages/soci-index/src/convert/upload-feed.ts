@@ -1,8 +1,8 @@
 import {
   algorithmOf,
-  chunksOf,
   isRetryable,
   uploadBlob,
+  type BlobCheck,
   type BlobReader,
   type BlobUpload,
   type BlobWriter,
@@ -10,12 +10,13 @@ import {
   type Descriptor,
   type ReadOptions,
 } from "@socikit/oci";
+import type { LayerFeed } from "../create/open-layer.ts";
 
 /**
- * Copies a blob while someone else reads it: the bytes of one stream go to both. Where the upload breaks, the reader goes
+ * Copies a blob while someone else reads it: the same bytes go to both. Where the upload breaks, the reader goes
  * on, and the blob is copied by itself afterwards.
  */
-export class UploadFeed {
+export class UploadFeed implements LayerFeed {
   readonly #target: BlobWriter;
   readonly #blob: Descriptor;
   readonly #tell: (event: CopyEvent) => void;
@@ -32,38 +33,28 @@ export class UploadFeed {
     this.#options = options;
   }
 
-  /**
-   * The stream's bytes, sent on their way. A chunk is sent while it is read, and both are done with it before the next. Where the
-   * reader begins anew, the upload is left to the end.
-   */
-  async *through(
-    stream: ReadableStream<Uint8Array>,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
-    const { digest } = this.#blob;
-    if (this.#upload === undefined)
-      await this.#unlessBroken(async () => {
-        this.#upload = await this.#target.begin({
-          ...this.#options,
-          algorithm: algorithmOf(digest),
-          expect: this.#blob,
-        });
+  /** Where the reader begins anew, the upload is left to the end. */
+  async begin(check: BlobCheck): Promise<void> {
+    if (this.#upload !== undefined) this.#isBroken = true;
+    await this.#unlessBroken(async () => {
+      this.#upload = await this.#target.begin({
+        ...this.#options,
+        algorithm: algorithmOf(this.#blob.digest),
+        expect: this.#blob,
+        check,
       });
-    else this.#isBroken = true;
-    for await (const chunk of chunksOf(stream, signal)) {
-      const sent = this.#unlessBroken(async () => {
-        await this.#upload?.write(chunk, this.#options);
-        // Registries get several chunks in one request.
-        if (this.#upload !== undefined && this.#upload.offset !== this.#sent) this.#tellSent(this.#upload.offset);
-      });
-      // Who stops reading does not wait for it.
-      sent.catch(() => {});
-      yield chunk;
-      await sent;
-    }
+    });
   }
 
-  /** Ends the upload, after the stream's end. */
+  async send(bytes: Uint8Array): Promise<void> {
+    await this.#unlessBroken(async () => {
+      await this.#upload?.write(bytes, this.#options);
+      // Registries get several chunks in one request.
+      if (this.#upload !== undefined && this.#upload.offset !== this.#sent) this.#tellSent(this.#upload.offset);
+    });
+  }
+
+  /** Ends the upload, after the layer's end. */
   async finish(source: Pick<BlobReader, "open">): Promise<void> {
     await this.#unlessBroken(() => this.#upload?.commit(this.#blob.digest, this.#options));
     if (this.#upload !== undefined && !this.#isBroken) return;

@@ -29,6 +29,14 @@ import { describeOutcome } from "./describe-outcome.ts";
 
 type Source = ManifestReader & BlobReader;
 
+/** A source's blobs as a registry's, which are streamed. */
+const streaming =
+  (source: Source): Source["open"] =>
+  async (blob, options) => {
+    const { readInto: _, ...opened } = await source.open(blob, options);
+    return opened;
+  };
+
 /** A source that verifies, counts what is read, and serves in pieces. */
 function counting(source: Source) {
   const streamed: Digest[] = [];
@@ -38,6 +46,7 @@ function counting(source: Source) {
     ...source,
     resolve: (name, options) => source.resolve(name, options),
     fetchManifest: (target, options) => source.fetchManifest(target, options),
+    open: streaming(source),
     async stream(blob, options) {
       options?.signal?.throwIfAborted();
       streamed.push(blob.digest);
@@ -300,6 +309,7 @@ test("createIndex() pushes no zTOC of a layer that does not fit its digest", asy
     ...content,
     fetchManifest: (name) => content.fetchManifest(name),
     resolve: (name) => content.resolve(name),
+    open: streaming(content),
     async stream(blob, options) {
       // Another good layer: the builder has nothing against it.
       const other = "sha256:cddcedfba3a73531e627ea57ccfb711b18a9082205d05ac2450da65ade063951" as Digest;
@@ -323,6 +333,7 @@ test("createIndex() believes no port: what comes is checked against what was ask
   const first = (await createIndex({ image: content, target: memoryTarget() }, "latest", SMALL)).indexes[0]!.layers[0]!;
   const wrongLayer: Source = {
     ...content,
+    open: streaming(content),
     // Another good layer of the same length as far as anyone is told, and not verified.
     stream: async (blob, options) =>
       blob.digest === first.layer.digest

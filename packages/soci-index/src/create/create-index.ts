@@ -14,17 +14,18 @@ import {
   type ReadOptions,
 } from "@socikit/oci";
 import type { Inflate } from "@socikit/inflate";
-import type { BuildPool } from "@socikit/ztoc/build";
 import { artifactTypeOf, createSociIndex, encodeSociIndex, sociIndexConfig } from "../soci-index.ts";
 import type { CreateEvent } from "./create-event.ts";
-import { indexLayer, type BuiltLayer } from "./index-layer.ts";
+import { indexLayer, type BuiltLayer, type IndexingPool, type OpenForIndexing } from "./index-layer.ts";
 import { indexSettings, type IndexingOptions } from "./index-settings.ts";
-import { KnownZtocs, type ZtocShelf } from "./known-ztocs.ts";
+import { countUnknown, KnownZtocs, type ZtocShelf } from "./known-ztocs.ts";
 import { indexedLayers, layerOutcomes, type LayerOutcome } from "./layer-outcome.ts";
 import { nothingToIndex, planLayers, type LayerBuild } from "./layer-plan.ts";
+import { openLayer } from "./open-layer.ts";
 import type { PrefetchPlan } from "../prefetch/plan-prefetch.ts";
 import { pushPrefetch } from "./push-prefetch.ts";
 import { putBlob } from "./put-blob.ts";
+import { StartOrder } from "./start-order.ts";
 
 /** Where an image is read from, and where its index is put. */
 export interface CreatePorts {
@@ -38,7 +39,7 @@ export interface CreatePorts {
    * Builds layers side by side, the largest first, where there are several; its caller closes it. By default one after the
    * other is built, on the calling thread.
    */
-  readonly pool?: Pick<BuildPool, "build" | "threads"> | undefined;
+  readonly pool?: IndexingPool | undefined;
 }
 
 /** What {@linkcode createIndex} may be told. */
@@ -110,22 +111,24 @@ export async function createIndex(
   const known = settings.force
     ? undefined
     : await KnownZtocs.gather(ports.target, hints, settings, { signal, priority });
+  ports.pool?.prepare?.(countUnknown(builds, known));
   const built = new Map<LayerBuild, BuiltLayer>();
   // While threads build, others are pushed.
   const concurrency = options.concurrency ?? (ports.pool === undefined ? settings.concurrency : 2 * ports.pool.threads);
+  const order = new StartOrder();
   await eachConcurrently(inOrder(builds, ports), Math.max(1, concurrency), signal, async (build, inner) => {
     const { layer } = build;
-    const found = await known?.find(build, { signal: inner, priority });
+    const found = await order.after(async () => known?.find(build, { signal: inner, priority }));
     if (found !== undefined) {
       built.set(build, found);
       tell({ v: 1, type: "layer-reused", layer: layer.digest, ztoc: found.ztoc });
       return;
     }
     let isStarted = false;
-    const open = async (options: ReadOptions): Promise<ReadableStream<Uint8Array>> => {
+    const open: OpenForIndexing = async (opening) => {
       if (!isStarted) tell({ v: 1, type: "layer-started", layer: layer.digest, size: layer.size });
       isStarted = true;
-      return ports.image.stream(layer, { signal: options.signal, priority });
+      return openLayer(ports.image, layer, { ...opening, priority });
     };
     built.set(build, await indexLayer(ports, build, open, settings, tell, { signal: inner, priority }));
   });

@@ -1,4 +1,4 @@
-import { chunksOf, type BlobReader, type BlobWriter, type Descriptor, type ReadOptions } from "@socikit/oci";
+import type { BlobReader, BlobWriter, Descriptor, ReadOptions } from "@socikit/oci";
 import type { Inflate } from "@socikit/inflate";
 import type { Ztoc } from "@socikit/ztoc";
 import { buildZtoc, type BuildPool, type BuildWarning, type ZtocBuild } from "@socikit/ztoc/build";
@@ -7,6 +7,7 @@ import { SOCI_ZTOC } from "../media-types.ts";
 import type { IndexingEvent } from "./create-event.ts";
 import type { IndexSettings } from "./index-settings.ts";
 import type { LayerBuild } from "./layer-plan.ts";
+import type { OpenedLayer, OpenLayerOptions } from "./open-layer.ts";
 import { putBlob } from "./put-blob.ts";
 
 /** What became of a build. */
@@ -33,32 +34,31 @@ export interface IndexingPorts {
   /** Decodes gzip layers that no pool builds. @default {await loadInflate()} */
   readonly inflate?: Inflate | undefined;
   /** Builds several layers side by side. By default one after the other is built, on the calling thread. */
-  readonly pool?: Pick<BuildPool, "build" | "threads"> | undefined;
+  readonly pool?: IndexingPool | undefined;
 }
 
-/** A layer's bytes, checked against its digest on the way. */
-export type LayerBytes = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+/** What indexing uses of a pool. */
+export type IndexingPool = Pick<BuildPool, "build" | "threads"> & Partial<Pick<BuildPool, "prepare">>;
 
-/** What opens a layer: when its turn has come, and again where the thread that was building its zTOC has died. */
-export type OpenLayer = (options: { readonly signal?: AbortSignal | undefined }) => Promise<LayerBytes>;
+/** Opens a layer: when its turn has come, and again where the thread that was building its zTOC has died. */
+export type OpenForIndexing = (options: Pick<OpenLayerOptions, "signal" | "onRead">) => Promise<OpenedLayer>;
 
 /**
  * Builds the zTOC of a layer and pushes it, once the layer has been read to its end.
  *
- * @param input The layer, opened or not.
  * @throws {SociIndexError} `ERR_SOCI_LAYER_FAILED` for a layer that no zTOC can be made of. What the input and the target
  * throw passes through.
  */
 export async function indexLayer(
   ports: IndexingPorts,
   build: LayerBuild,
-  input: LayerBytes | OpenLayer,
+  open: OpenForIndexing,
   settings: IndexSettings,
   tell: (event: IndexingEvent) => void,
   options: ReadOptions,
 ): Promise<BuiltLayer> {
   const { digest } = build.layer;
-  const built = await buildLayer(ports, build, input, settings, tell, options);
+  const built = await buildLayer(ports, build, open, settings, tell, options);
   const ztoc = { mediaType: SOCI_ZTOC, digest: built.digest, size: built.bytes.length };
   tell({ v: 1, type: "layer-indexed", layer: digest, ztoc });
   const existed = await putBlob(ports.target, ztoc, built.bytes, options);
@@ -70,7 +70,7 @@ export async function indexLayer(
 async function buildLayer(
   ports: IndexingPorts,
   { layer, compression }: LayerBuild,
-  input: LayerBytes | OpenLayer,
+  openLayer: OpenForIndexing,
   settings: IndexSettings,
   tell: (event: IndexingEvent) => void,
   options: ReadOptions,
@@ -80,9 +80,14 @@ async function buildLayer(
     Object.assign(progress, change);
     tell({ v: 1, type: "layer-progress", layer: layer.digest, ...progress });
   };
-  const open = async (opening: Parameters<OpenLayer>[0]): Promise<AsyncIterable<Uint8Array>> => {
-    const bytes = typeof input === "function" ? await input(opening) : input;
-    return counted(bytes, opening.signal, (read) => advance({ bytes: read }));
+  let opened: OpenedLayer | undefined;
+  let isOver = false;
+  const open = async ({ signal }: ReadOptions): Promise<OpenedLayer["bytes"]> => {
+    // For the thread that has died.
+    opened?.close();
+    opened = await openLayer({ signal, onRead: (bytes) => advance({ bytes }) });
+    if (isOver) opened.close();
+    return opened.bytes;
   };
   // Told of where it is news: of every chunk there is an event already.
   const onProgress = (uncompressed: number): void => {
@@ -94,9 +99,7 @@ async function buildLayer(
   try {
     if (ports.pool === undefined)
       return await buildZtoc(await open({ signal }), { ...building, inflate: ports.inflate });
-    // What is open already cannot be opened again.
-    const bytes = typeof input === "function" ? open : await open({ signal });
-    return await ports.pool.build(bytes, { ...building, size: layer.size });
+    return await ports.pool.build(open, { ...building, size: layer.size });
   } catch (cause) {
     // What the builder says is about the layer's content and does not name it; what the stream says does.
     // A thread that died is nobody's fault there.
@@ -110,20 +113,10 @@ async function buildLayer(
       `Cannot index layer ${layer.digest} (${layer.mediaType}): ${cause.message.replace(/^Cannot (?:index layer|build zTOC): /, "")}`,
       { cause },
     );
-  }
-}
-
-/** The same bytes; tells how many were read, when each chunk is done with. */
-async function* counted(
-  bytes: LayerBytes,
-  signal: AbortSignal | undefined,
-  tell: (read: number) => void,
-): AsyncIterable<Uint8Array> {
-  let read = 0;
-  for await (const chunk of "getReader" in bytes ? chunksOf(bytes, signal) : bytes) {
-    yield chunk;
-    read += chunk.length;
-    tell(read);
+  } finally {
+    // The builder may have thrown before it read anything, or has not waited for it.
+    isOver = true;
+    opened?.close();
   }
 }
 

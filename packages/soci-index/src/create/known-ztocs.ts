@@ -111,6 +111,11 @@ export class KnownZtocs {
     return undefined;
   }
 
+  /** Whether there is one that may be it. */
+  mayFind({ layer }: LayerBuild): boolean {
+    return this.#shelf.ztocsOf !== undefined || this.#candidates.has(layer.digest);
+  }
+
   #add(blob: Descriptor): void {
     const { annotations = {}, mediaType, size } = blob;
     const layer = annotations[SOCI_LAYER_DIGEST] as Digest | undefined;
@@ -145,6 +150,11 @@ export class KnownZtocs {
       inspectZtoc(ztoc).next().done === true
     );
   }
+}
+
+/** How many builds there are for which no zTOC can be found. */
+export function countUnknown(builds: readonly LayerBuild[], known: KnownZtocs | undefined): number {
+  return builds.filter((build) => known?.mayFind(build) !== true).length;
 }
 
 function canBeRead(shelf: ZtocShelf): shelf is ZtocShelf & ManifestReader & Pick<BlobReader, "stream"> {
