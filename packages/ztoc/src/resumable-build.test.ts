@@ -430,6 +430,40 @@ describe("ResumableBuild.run()", () => {
     expect(saved.positions).toEqual([2100, 4200, 6300]);
   });
 
+  test("offers what could not be kept again, and loses nothing of it", async () => {
+    const saved = new Saved();
+    const offered: number[] = [];
+    let isFull = true;
+    const onSave = (piece: SavedPiece): void => {
+      offered.push(piece.at);
+      if (offered.length > 1 && isFull) throw new Error("no space left");
+      saved.keep(piece);
+    };
+    const build = await ResumableBuild.start(options);
+    const first = build.run(breaking(layer, 0, Infinity), { saveEveryBytes: 2000, onSave });
+    await expect(first).rejects.toThrow("no space left");
+    expect(build.position).toBe(4200);
+    expect(offered).toEqual([0, saved.bytes.length]);
+    // It breaks before as much as is saved at once has come, and before anything at all.
+    isFull = false;
+    const second = build.run(breaking(layer, build.position, 4300), { saveEveryBytes: 1e6, onSave });
+    await expect(second).rejects.toThrow("the connection broke");
+    expect(saved.positions).toEqual([2100, 4900]);
+    expect(offered[2]).toBe(offered[1]);
+    build.close();
+    const third = await ResumableBuild.resume(saved.bytes, options);
+    expect(third.position).toBe(4900);
+    isFull = true;
+    const fails = third.run(breaking(layer, third.position, 5000), { onSave });
+    await expect(fails).rejects.toThrow("no space left");
+    isFull = false;
+    const breaks = third.run(breaking(layer, third.position, 0), { onSave });
+    await expect(breaks).rejects.toThrow("the connection broke");
+    const fourth = await ResumableBuild.resume(saved.bytes, options);
+    expect(fourth.position).toBe(third.position);
+    expect(await outcomeOf(fourth.run(breaking(layer, fourth.position, Infinity)))).toEqual(want);
+  });
+
   test("of an input that ends too early is saved, and fails", async () => {
     const saved = new Saved();
     const build = await ResumableBuild.start(options);

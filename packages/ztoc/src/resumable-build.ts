@@ -41,7 +41,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the layer between saves. @default {67_108_864} */
   readonly saveEveryBytes?: number | undefined;
-  /** Keeps a piece: awaited before the layer is read on. Also called where the input fails, so that nothing read is lost. */
+  /**
+   * Keeps a piece: awaited before the layer is read on. Also called where the input fails, so that nothing read is lost. Where it
+   * rejects, the run rejects with that, and what it did not keep is part of the next piece, at the same place: the build can go on.
+   */
   readonly onSave?: ((piece: SavedPiece) => void | Promise<void>) | undefined;
 }
 
@@ -87,7 +90,7 @@ export class ResumableBuild {
       builder,
       scan: new LayerScan({ compression: options.compression, inflate }, [builder, ...(options.consumers ?? [])]),
       digester: identity.checksLayer ? digesters.create() : undefined,
-      saved: { marks: builderState.marks(builder), size: 0, last: undefined },
+      saved: { marks: builderState.marks(builder), position: 0, size: 0, last: undefined },
     });
   }
 
@@ -139,7 +142,7 @@ export class ResumableBuild {
       builder,
       scan,
       digester,
-      saved: { marks: builderState.marks(builder), size, last },
+      saved: { marks: builderState.marks(builder), position: scan.position, size, last },
     });
   }
 
@@ -165,12 +168,13 @@ export class ResumableBuild {
 
   /** The whole build, as one piece. */
   save(): Uint8Array {
-    return this.#save({ marks: NO_MARKS, size: 0, last: undefined }).bytes;
+    return this.#save(NOTHING_SAVED).bytes;
   }
 
   /**
    * What has come since the last save of either kind, or since the saved build that this one goes on with: a piece that belongs
-   * behind it. So one saves a large layer often, and writes each checkpoint once.
+   * behind it. So one saves a large layer often, and writes each checkpoint once. Where a piece could not be kept, nothing belongs
+   * behind it: {@linkcode save} then gives what was in it, too.
    */
   saveMore(): SavedPiece {
     return this.#save(this.#saved);
@@ -206,19 +210,27 @@ export class ResumableBuild {
    */
   async run(layer: LayerInput, options: RunOptions = {}): Promise<ZtocBuild> {
     const { signal, saveEveryBytes = DEFAULT_SAVE_EVERY, onSave } = options;
-    let savedAt = this.position;
+    let canSave = onSave !== undefined;
     const save = async (): Promise<void> => {
-      savedAt = this.position;
-      await onSave?.(this.saveMore());
+      const before = this.#saved;
+      const piece = this.saveMore();
+      try {
+        await onSave?.(piece);
+      } catch (error) {
+        // Whatever was written of the piece, the next one takes its place.
+        this.#saved = before;
+        canSave = false;
+        throw error;
+      }
     };
     try {
       for await (const chunk of openLayerInput(fromPosition(layer, this.position), signal, turningBuffers()).chunks) {
         this.push(chunk);
-        if (this.position - savedAt >= saveEveryBytes) await save();
+        if (canSave && this.position - this.#saved.position >= saveEveryBytes) await save();
       }
       this.#checkSize();
     } catch (error) {
-      if (!this.#isOver && savedAt < this.position) await save();
+      if (canSave && !this.#isOver && this.#saved.position < this.position) await save();
       throw error;
     }
     return this.finish();
@@ -241,7 +253,8 @@ export class ResumableBuild {
     state.number(position);
     if (gzip !== undefined) state.bytes(gzip);
     const { bytes, digest } = encodePiece(state.parts(), since.last);
-    this.#saved = { marks: builderState.marks(this.#builder), size: since.size + bytes.length, last: digest };
+    const marks = builderState.marks(this.#builder);
+    this.#saved = { marks, position, size: since.size + bytes.length, last: digest };
     return { bytes, at: since.size, position };
   }
 
@@ -272,13 +285,20 @@ interface Parts {
 /** What the pieces so far hold. */
 interface Saved {
   readonly marks: BuilderMarks;
+  /** Bytes of the layer. */
+  readonly position: number;
   /** Bytes of all pieces. */
   readonly size: number;
   /** Digest of the last one. */
   readonly last: Digest | undefined;
 }
 
-const NO_MARKS: BuilderMarks = { entries: 0, checkpoints: 0, spans: 0, warnings: 0 };
+const NOTHING_SAVED: Saved = {
+  marks: { entries: 0, checkpoints: 0, spans: 0, warnings: 0 },
+  position: 0,
+  size: 0,
+  last: undefined,
+};
 
 /** What is loaded only where a build is to be resumable, too. */
 async function load(
