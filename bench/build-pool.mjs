@@ -13,11 +13,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { homedir, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { describeMachine } from "./measure/machine.mjs";
 import { median, ratios, summary } from "./measure/statistics.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.url, {
   options: {
     layout: { type: "string", default: join(homedir(), ".cache/socikit-ci/rabbitmq-image") },
     tag: { type: "string", default: "rabbitmq" },

@@ -12,7 +12,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { parseArgs } from "node:util";
 import { createDecoderPool, loadInflate } from "../wasm/dist/index.js";
 import { prepareCorpora } from "./corpora/corpora.mjs";
 import { headerLength } from "./inflate/contenders.mjs";
@@ -22,12 +21,13 @@ import { describeMachine } from "./measure/machine.mjs";
 import { markdownTable, writeMarkdownSection } from "./measure/markdown-section.mjs";
 import { median, ratios, summary } from "./measure/statistics.mjs";
 import { compileNative, NativeInflate } from "./peers/native-inflate.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 const MIB = 1024 * 1024;
 /** Two workers to one, at spans of 4 MiB. */
 const GOAL = 1.8;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = programOptions(import.meta.url, {
   allowPositionals: true,
   options: {
     rounds: { type: "string", default: process.env.ROUNDS ?? "11" },

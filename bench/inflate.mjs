@@ -22,7 +22,6 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { loadavg, tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { cacheDirectory, prepareCorpora } from "./corpora/corpora.mjs";
 import { inflateMarkdown } from "./inflate/markdown.mjs";
 import { printColdStarts, printGoals } from "./inflate/text.mjs";
@@ -31,13 +30,14 @@ import { writeMarkdownSection } from "./measure/markdown-section.mjs";
 import { DEFAULT_RUNTIMES, findRuntimes } from "./measure/runtimes.mjs";
 import { installPeers, loadPeers } from "./peers/javascript-peers.mjs";
 import { compileNative } from "./peers/native-inflate.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 const COLD_STARTS = 15;
 const RUN = fileURLToPath(new URL("inflate/run.mjs", import.meta.url));
 const COLD_START = fileURLToPath(new URL("inflate/cold-start.mjs", import.meta.url));
 const MODULE = fileURLToPath(new URL("../wasm/build/inflate.wasm", import.meta.url));
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = programOptions(import.meta.url, {
   allowPositionals: true,
   options: {
     runtimes: { type: "string", default: DEFAULT_RUNTIMES.join() },

@@ -6,15 +6,15 @@
  * FILE: layers (tar, or gzip). Rounds are interleaved; ratios are medians of the ratios round by round. Needs `npm run build`.
  */
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { loadInflate } from "@socikit/inflate";
 import { digestOf } from "@socikit/oci";
 import { buildZtoc, ResumableBuild } from "@socikit/ztoc/build";
+import { programOptions } from "../scripts/program-options.mjs";
 
 const CHUNK = 2 ** 18;
 const SAVES = 16;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = programOptions(import.meta.url, {
   allowPositionals: true,
   options: { rounds: { type: "string", default: "9" } },
 });

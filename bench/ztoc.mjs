@@ -13,15 +13,15 @@ import { createReadStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
 import { tarEnd, tarHeader } from "./corpora/tar-archive.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 /** What a layer of 2 GiB in 100,000 entries may take, in MB, besides the windows and records of its spans, in bytes. */
 const MAX_RSS_MB = 96;
 const SPAN_BYTES = 33_000;
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.url, {
   options: {
     size: { type: "string", default: String(2 * 2 ** 30) },
     entries: { type: "string", default: "100000" },

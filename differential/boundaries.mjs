@@ -7,16 +7,16 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { loadInflate } from "@socikit/inflate";
 import { compileOwnModule, createInflate } from "../wasm/dist/load-inflate.js";
 import { compileTesting, importTesting } from "./inflate-testing.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 const WINDOW_SIZE = 32768;
 /** Longer ones are cut at this many places, drawn at random. */
 const MAX_CUTS = 600;
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.url, {
   options: { streams: { type: "string", default: "240" }, seed: { type: "string", default: "1" } },
 });
 const seed = Number(values.seed);

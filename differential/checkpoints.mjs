@@ -8,7 +8,6 @@
  * zlib's. Needs `npm run build`.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { constants, deflateSync, gunzipSync, gzipSync } from "node:zlib";
 import { loadInflate, platformDecoder } from "@socikit/inflate";
 import { fflateDecoder } from "@socikit/inflate/fflate";
@@ -16,6 +15,7 @@ import { DeflateMeasure } from "../wasm/dist/deflate-measure.js";
 import { compileOwnModule, createInflate } from "../wasm/dist/load-inflate.js";
 import { compileTesting, importTesting } from "./inflate-testing.mjs";
 import { zlibMembers } from "./zlib-stream.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 const WINDOW_SIZE = 32768;
 const APART = 4096;
@@ -23,7 +23,7 @@ const APART = 4096;
 const MAX_BLOCK_HEADER = 300;
 const STRATEGIES = ["Z_DEFAULT_STRATEGY", "Z_FILTERED", "Z_HUFFMAN_ONLY", "Z_RLE", "Z_FIXED"];
 
-const { values } = parseArgs({ options: { seed: { type: "string", default: "1" } } });
+const { values } = programOptions(import.meta.url, { options: { seed: { type: "string", default: "1" } } });
 const seed = Number(values.seed);
 const { compressibleBytes, createRandom, sampleBytes, streamSamples } = await importTesting(compileTesting());
 const inflate = await loadInflate();

@@ -11,7 +11,6 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { bytesSource, decodeManifest, digestOf, isImageIndex, isIndexType, isManifestType } from "@socikit/oci";
 import {
   convertImage,
@@ -23,8 +22,9 @@ import {
 } from "@socikit/soci-index/build";
 import { randomArguments, randomLayout } from "./layouts.mjs";
 import { Random } from "./random.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.url, {
   options: { layouts: { type: "string", default: "1000" }, seed: { type: "string", default: "1" } },
 });
 const layouts = Number(values.layouts);

@@ -9,11 +9,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { createInflateComparison } from "./inflate-comparison.mjs";
 import { compileTesting, importTesting } from "./inflate-testing.mjs";
 import { mutateStream } from "./stream-mutations.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 /** Of each shape. */
 const SAMPLES = 120;
@@ -26,7 +26,7 @@ if (isMainThread) await main();
 else await work(workerData);
 
 async function main() {
-  const { values } = parseArgs({
+  const { values } = programOptions(import.meta.url, {
     options: {
       executions: { type: "string", default: "300000" },
       seed: { type: "string", default: "1" },

@@ -1,6 +1,6 @@
 /** The reference's own package, behind a Go program of ours (oracle/main.go). */
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -16,13 +16,19 @@ export class Reference {
   #process;
   #lines;
   #answered = 0;
+  /** What it is, and what compiled it. */
+  version;
 
   constructor() {
     const source = fileURLToPath(new URL("oracle", import.meta.url));
-    execFileSync(process.env.GO ?? "go", ["build", "-C", source, "-o", this.#binary, "."], {
+    const go = process.env.GO ?? "go";
+    execFileSync(go, ["build", "-C", source, "-o", this.#binary, "."], {
       env: { ...process.env, CGO_ENABLED: "1" },
       stdio: ["ignore", "inherit", "inherit"],
     });
+    const [, reference] = /^require (\S+ \S+)$/m.exec(readFileSync(join(source, "go.mod"), "utf8"));
+    const [, , compiler] = execFileSync(go, ["version"], { encoding: "utf8" }).split(" ");
+    this.version = `${reference} by ${compiler}`;
   }
 
   /** What the reference makes of a layer: `{ digest, size, readBack? }` or `{ error }`. */

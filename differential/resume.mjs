@@ -13,7 +13,6 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { loadInflate } from "@socikit/inflate";
 import { digestOf } from "@socikit/oci";
 import { buildZtoc, ResumableBuild } from "@socikit/ztoc/build";
@@ -21,10 +20,11 @@ import { SaveableSha256 } from "../packages/ztoc/dist/saveable-sha256.js";
 import { randomLayer } from "./layers.mjs";
 import { Random } from "./random.mjs";
 import { concat } from "./tar-writer.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 const SMALL = 2500;
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.url, {
   options: {
     layers: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },

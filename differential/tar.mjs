@@ -10,14 +10,14 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { TarParser } from "../packages/ztoc/dist/tar-parser.js";
 import { randomArchive } from "./archives.mjs";
 import { Bsdtar, GnuTar, Tarfile } from "./readers.mjs";
 import { reasonOf } from "./tar-differences.mjs";
 import { Random } from "./random.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.url, {
   options: {
     archives: { type: "string", default: "10000" },
     listings: { type: "string", default: "1000" },

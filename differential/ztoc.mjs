@@ -8,7 +8,6 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { loadInflate } from "@socikit/inflate";
 import { decodeZtoc } from "@socikit/ztoc";
 import { buildZtoc } from "@socikit/ztoc/build";
@@ -16,8 +15,9 @@ import { describeZtoc } from "../packages/cli/dist/commands/ztoc-info.js";
 import { randomLayer } from "./layers.mjs";
 import { Random } from "./random.mjs";
 import { Reference } from "./reference.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.url, {
   options: { layers: { type: "string", default: "2000" }, seed: { type: "string", default: "1" } },
 });
 const layers = Number(values.layers);

@@ -12,17 +12,17 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { Random } from "../differential/random.mjs";
 import { fuzzCore } from "./core/fuzz-core.mjs";
 import { mutate } from "./mutate.mjs";
 import { createTargets } from "./targets.mjs";
+import { programOptions } from "../scripts/program-options.mjs";
 
 const MAX_CPU_MS = 1000;
 const MAX_GROWTH_KB = 64 * 1024;
 const MAX_KEPT = 40;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = programOptions(import.meta.url, {
   allowPositionals: true,
   options: {
     all: { type: "boolean", default: false },
