@@ -40,7 +40,7 @@ const ciHome =
   process.env.SOCIKIT_CI_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "socikit-ci");
 process.env.PATH += `:${join(ciHome, "go-bin")}`;
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const SOCIKIT = [process.execPath, here("../packages/cli/dist/bin.js")];
+const SOCIKIT = [process.execPath, here("../packages/cli/bin/socikit.js")];
 const work = mkdtempSync(join(tmpdir(), "socikit-bench-"));
 const has = (program) => spawnSync(program, ["--help"], { stdio: "ignore" }).error === undefined;
 

@@ -42,7 +42,16 @@ async function bundle(input, file) {
   const { output } = await build.write({ file, format: "esm", codeSplitting: false, comments: false });
   await build.close();
   if (output.length !== 1) throw new Error(`${input} became ${output.map(({ fileName }) => fileName).join(", ")}`);
+  // In strings and regular expressions alone, comments being gone. Text of other characters takes twice the memory, and 5 ms to decode.
+  writeFileSync(
+    file,
+    output[0].code.replaceAll(/[\u0080-\uffff]/g, (unit) => `\\u${hex(unit.charCodeAt(0))}`),
+  );
   return output[0];
+}
+
+function hex(unit) {
+  return unit.toString(16).padStart(4, "0");
 }
 
 /** The licences of the packages from npm that files are of. */

@@ -452,7 +452,9 @@ describe("uploads", () => {
     await utimes(path, new Date(0), new Date(0));
     const again = await openLayoutDirectory(layout.directory);
     await (await again.begin()).abort();
-    expect((await again.resume(kept.id)).offset).toBe(10);
+    const resumed = await again.resume(kept.id);
+    expect(resumed.offset).toBe(10);
+    await resumed.abort();
     await expect(again.resume(old.id)).rejects.toMatchObject({ code: "ERR_REGISTRY_UPLOAD_UNKNOWN" });
   });
 });
