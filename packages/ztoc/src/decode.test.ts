@@ -1,4 +1,4 @@
-import { digestOf, type ByteString } from "@socikit/oci";
+import { digestOf, type ByteString, type Digest } from "@socikit/oci";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeZtoc, MAX_ZTOC_SIZE } from "./decode.ts";
@@ -303,8 +303,10 @@ describe("decodeZtoc() refuses hostile buffers at once:", () => {
 
   test.each<readonly [string, () => Uint8Array]>([
     ["a long name named by every entry", () => aliasBomb(400_000, 100_000, 0)],
-    ["an entry named by every element", () => aliasBomb(1_000_000, 0, 0)],
     ["records named by every entry", () => aliasBomb(100_000, 1000, 100_000)],
+    // The count has to be too large for the size alone, before anything is allocated.
+    ["a million entries that are one", () => aliasBomb(1_000_000, 0, 0)],
+    ["one entry among so many bytes that there might be more", () => aliasBomb(300_000, 4_000_000, 0)],
     ["a vector that claims 2^31 elements", () => hugeVector(0x7fff_ffff)],
     ["a vector that claims 2^32 − 1 elements", () => hugeVector(0xffff_ffff)],
   ])("%s", (_, make) => {
@@ -314,12 +316,61 @@ describe("decodeZtoc() refuses hostile buffers at once:", () => {
     expect(cpuMs() - before).toBeLessThan(300);
   });
 
+  /** A zTOC of one entry, with a string of that length in one place. */
+  function longString(place: "type" | "name" | "tool" | "digest", length: number): Uint8Array {
+    const long = bytesText("x".repeat(length));
+    return encodeZtoc({
+      ...gzipZtoc([
+        sampleEntry({
+          ...(place === "type" ? { type: long as string as "reg" } : {}),
+          ...(place === "name" ? { name: long, mode: 2 ** 60 } : {}),
+        }),
+      ]),
+      ...(place === "tool" ? { buildToolIdentifier: long } : {}),
+      ...(place === "digest"
+        ? { compression: { ...gzipZtoc([]).compression, spanDigests: [long as string as Digest] } }
+        : {}),
+    });
+  }
+
+  test.each([
+    ["type", "ERR_ZTOC_UNKNOWN_ENTRY_TYPE"],
+    ["name", "ERR_ZTOC_NUMBER_OUT_OF_RANGE"],
+    ["digest", "ERR_ZTOC_INVALID_DIGEST"],
+  ] as const)("a long %s, of which a message shows the beginning", (place, code) => {
+    expect(() => decodeZtoc(longString(place, 30_000))).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(/^.{200,400}$/) }),
+    );
+  });
+
+  test("a string above 16 MiB", () => {
+    const bytes = longString("tool", 2 ** 24 + 1);
+    expect(codeOf(bytes)).toBe("ERR_ZTOC_TOO_LARGE");
+  });
+
   function hugeVector(claimed: number): Uint8Array {
     const bytes = encodeZtoc(tarZtoc(0, 4_194_304));
     // The empty vector of entries in the worked example.
     new DataView(bytes.buffer, bytes.byteOffset).setUint32(128, claimed, true);
     return bytes;
   }
+});
+
+test("decodeZtoc() finds headers of entries in any order, without taking long", () => {
+  // 7,919 is prime to their number: each comes once.
+  const count = 20_000;
+  const at = (i: number): number => (i * 7919) % count;
+  const bytes = encodeZtoc(
+    gzipZtoc(
+      Array.from({ length: count }, (_, i) =>
+        sampleEntry({ uncompressedOffset: 512 + at(i) * 1024, uncompressedSize: 100 }),
+      ),
+    ),
+  );
+  const before = cpuMs();
+  const { toc } = decodeZtoc(bytes);
+  expect(cpuMs() - before).toBeLessThan(300);
+  for (let i = 0; i < count; i += 997) expect(toc.at(i).headerOffset).toBe(at(i) * 1024);
 });
 
 test("decodeZtoc() of 100,000 entries is fast, and so is encodeZtoc()", () => {

@@ -9,6 +9,9 @@ import { decodeZinfo } from "./zinfo.ts";
 /** Most bytes of a zTOC: what Go's FlatBuffers builder can write. */
 export const MAX_ZTOC_SIZE: number = 2 ** 30;
 
+/** More than any digest has. */
+const MAX_DIGEST_LENGTH = 1000;
+
 const ALGORITHMS: ReadonlyMap<number, CompressionAlgorithm> = new Map([
   [1, "gzip"],
   [2, "uncompressed"],
@@ -21,7 +24,8 @@ const ALGORITHMS: ReadonlyMap<number, CompressionAlgorithm> = new Map([
  * Rejects what is structurally wrong: a zTOC that comes back can be walked to its end. Entries may still say odd things
  * (a name that is empty, an end past the archive), as zTOCs of the reference do; whoever reads content checks the entry.
  *
- * @throws {ZtocError} `ERR_ZTOC_MALFORMED` for a buffer that is not a zTOC, `ERR_ZTOC_TOO_LARGE` above 1 GiB,
+ * @throws {ZtocError} `ERR_ZTOC_MALFORMED` for a buffer that is not a zTOC, `ERR_ZTOC_TOO_LARGE` above 1 GiB, and for a string
+ * above 16 MiB,
  * `ERR_ZTOC_NUMBER_OUT_OF_RANGE` for a number beyond ±(2^53 − 1) or a negative offset,
  * `ERR_ZTOC_UNSUPPORTED_ALGORITHM`, `ERR_ZTOC_UNKNOWN_ENTRY_TYPE`, `ERR_ZTOC_INVALID_DIGEST` for what these names say,
  * `ERR_ZTOC_SPAN_COUNT` where span ids, digests and checkpoints do not number the same, and the errors of `decodeZinfo`
@@ -82,11 +86,12 @@ function readDigests(reader: FlatbufferReader, vector: number): readonly Digest[
   const count = reader.checkVector(vector, 4);
   const digests: Digest[] = [];
   for (let spanId = 0; spanId < count; spanId++) {
-    const digest: string = reader.text(reader.checkString(reader.element(vector, spanId)));
+    const string = reader.checkString(reader.element(vector, spanId));
+    const digest: string = reader.count(string) > MAX_DIGEST_LENGTH ? "" : reader.text(string);
     if (!isDigest(digest))
       throw new ZtocError(
         "ERR_ZTOC_INVALID_DIGEST",
-        `Cannot decode zTOC: span ${spanId} has the digest ${JSON.stringify(digest.slice(0, 200))}`,
+        `Cannot decode zTOC: span ${spanId} has the digest ${JSON.stringify(reader.shown(string))}`,
       );
     digests.push(digest);
   }

@@ -1,5 +1,10 @@
-import { byteStringOf, type ByteString } from "@socikit/oci";
+import { byteStringOf, toDisplay, type ByteString } from "@socikit/oci";
 import { ZtocError, type ZtocErrorCode } from "./errors.ts";
+
+/** Most bytes of a string. Those of a tar stream have 1 MiB at most; JavaScript's end at 512 MiB. */
+const MAX_STRING_SIZE: number = 2 ** 24;
+/** Bytes of a string that an error shows. */
+const SHOWN_BYTES = 200;
 
 /**
  * Bounds-checked access to the tables of a FlatBuffer (https://flatbuffers.dev/internals/). Generated readers check
@@ -45,11 +50,20 @@ export class FlatbufferReader {
     return table;
   }
 
-  /** Checks that a string lies inside the buffer and ends with NUL. Returns its position. */
+  /**
+   * Checks that a string lies inside the buffer and ends with NUL. Returns its position.
+   *
+   * @throws {ZtocError} `ERR_ZTOC_TOO_LARGE` above 16 MiB.
+   */
   checkString(string: number): number {
     const length = this.#view.getUint32(string, true);
     const end = string + 4 + length;
     if (end >= this.bytes.length || this.bytes[end] !== 0) this.fail(`the string at ${string} is not terminated`);
+    if (length > MAX_STRING_SIZE)
+      throw new ZtocError(
+        "ERR_ZTOC_TOO_LARGE",
+        `Cannot decode ${this.#what}: the string at ${string} has ${length} bytes, more than 16 MiB`,
+      );
     this.#visit(length + 5);
     return string;
   }
@@ -82,6 +96,11 @@ export class FlatbufferReader {
   /** The bytes of a checked string as they are, one character a byte. */
   text(string: number): ByteString {
     return byteStringOf(this.view(string));
+  }
+
+  /** How a checked string begins, for an error; nothing where there is no string. */
+  shown(string: number): string {
+    return string === 0 ? "" : toDisplay(byteStringOf(this.view(string).subarray(0, SHOWN_BYTES)));
   }
 
   /** Whether a checked string has just these bytes. */

@@ -1,10 +1,14 @@
-import { toDisplay, type ByteString } from "@socikit/oci";
+import type { ByteString } from "@socikit/oci";
+import { ascendingOrder } from "./ascending-order.ts";
 import { ZtocError } from "./errors.ts";
 import type { FlatbufferReader } from "./flatbuffer-reader.ts";
 import { ENTRY_TYPES, type EntryType, type TableOfContents, type TocEntry } from "./ztoc.ts";
 
 /** Most entries of a zTOC. Images have a few hundred thousand; this many take 100 MB of columns. */
 export const MAX_ENTRIES: number = 2 ** 23;
+
+/** An entry's place in the vector, and a table of nothing but its type: the rest may be shared. */
+const LEAST_ENTRY_SIZE = 12;
 
 const NAME = 0;
 const TYPE = 1;
@@ -46,20 +50,27 @@ export class StoredToc implements TableOfContents {
         "ERR_ZTOC_TOO_LARGE",
         `Cannot decode zTOC: it has ${count} entries, more than ${MAX_ENTRIES}`,
       );
+    if (count * LEAST_ENTRY_SIZE > reader.bytes.length)
+      reader.fail(`it has ${count} entries in ${reader.bytes.length} bytes: they overlap`);
     this.length = count;
     this.#reader = reader;
-    this.#tables = new Uint32Array(count);
-    const offsets = new Float64Array(count);
+    const tables = new Uint32Array(count);
     const ends = new Float64Array(count);
+    let isInOrder = true;
+    let before = 0;
     for (let entry = 0; entry < count; entry++) {
       const table = reader.checkTable(reader.element(vector, entry));
-      this.#tables[entry] = table;
+      if (entry > 0 && table === tables[entry - 1]) reader.fail(`its entries ${entry - 1} and ${entry} are one`);
+      tables[entry] = table;
       const isFile = checkEntry(reader, table, entry, exact) === "reg";
       const offset = reader.int64(table, UNCOMPRESSED_OFFSET);
-      offsets[entry] = offset;
       ends[entry] = offset + (isFile ? Math.max(0, reader.int64(table, UNCOMPRESSED_SIZE)) : 0);
+      isInOrder &&= offset >= before;
+      before = offset;
     }
-    this.#headerOffsets = headerOffsets(offsets, ends);
+    this.#tables = tables;
+    // Tar order is that of the offsets, unless someone made the zTOC by hand.
+    this.#headerOffsets = headerOffsets(ends, isInOrder ? undefined : ascendingOrder(offsetsOf(reader, tables)));
   }
 
   at(entry: number): TocEntry {
@@ -121,10 +132,9 @@ function checkEntry(reader: FlatbufferReader, table: number, entry: number, exac
   for (const slot of INT64S) {
     const value = reader.int64(table, slot);
     if ((exact && !Number.isSafeInteger(value)) || (slot === UNCOMPRESSED_OFFSET && value < 0)) {
-      const name = reader.target(table, NAME);
       throw new ZtocError(
         "ERR_ZTOC_NUMBER_OUT_OF_RANGE",
-        `Cannot decode zTOC: entry ${entry} (${JSON.stringify(name === 0 ? "" : toDisplay(reader.text(name)).slice(0, 200))}) has the number ${value}`,
+        `Cannot decode zTOC: entry ${entry} (${JSON.stringify(reader.shown(reader.target(table, NAME)))}) has the number ${value}`,
       );
     }
   }
@@ -142,10 +152,9 @@ function checkEntry(reader: FlatbufferReader, table: number, entry: number, exac
 
 function typeOf(reader: FlatbufferReader, string: number, entry: number): EntryType {
   if (string !== 0) for (const { type, bytes } of TYPES) if (reader.stringEquals(string, bytes)) return type;
-  const found = string === 0 ? "" : toDisplay(reader.text(string)).slice(0, 200);
   throw new ZtocError(
     "ERR_ZTOC_UNKNOWN_ENTRY_TYPE",
-    `Cannot decode zTOC: entry ${entry} is of type ${JSON.stringify(found)}`,
+    `Cannot decode zTOC: entry ${entry} is of type ${JSON.stringify(reader.shown(string))}`,
   );
 }
 
@@ -154,24 +163,27 @@ function checkText(reader: FlatbufferReader, table: number, slot: number): void 
   if (target !== 0) reader.checkString(target);
 }
 
+function offsetsOf(reader: FlatbufferReader, tables: Uint32Array): Float64Array {
+  const offsets = new Float64Array(tables.length);
+  for (let entry = 0; entry < tables.length; entry++)
+    offsets[entry] = reader.int64(tables[entry]!, UNCOMPRESSED_OFFSET);
+  return offsets;
+}
+
 /**
  * Where each entry's header begins: at 0, then where the entry before ends, rounded up to a block (spec section 6.8).
  * Unlike the reference, links and devices count as empty whatever size they claim, so those after them stay readable.
+ *
+ * @param ends Where each entry ends. It becomes the result.
+ * @param order Of the entries in the stream, where it is not theirs.
  */
-function headerOffsets(offsets: Float64Array, ends: Float64Array): Float64Array {
-  const headers = new Float64Array(offsets.length);
+function headerOffsets(ends: Float64Array, order: Uint32Array | undefined): Float64Array {
   let running = 0;
-  for (const entry of inOrder(offsets)) {
-    headers[entry] = running;
-    running = Math.ceil(ends[entry]! / 512) * 512;
+  for (let i = 0; i < ends.length; i++) {
+    const entry = order === undefined ? i : order[i]!;
+    const next = Math.ceil(ends[entry]! / 512) * 512;
+    ends[entry] = running;
+    running = next;
   }
-  return headers;
-}
-
-/** Indices by ascending offset. Tar order is that already, unless someone made the zTOC by hand. */
-function inOrder(offsets: Float64Array): Uint32Array {
-  const order = Uint32Array.from(offsets, (_, entry) => entry);
-  for (let i = 1; i < offsets.length; i++)
-    if (offsets[i]! < offsets[i - 1]!) return order.sort((a, b) => offsets[a]! - offsets[b]! || a - b);
-  return order;
+  return ends;
 }
