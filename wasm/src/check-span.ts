@@ -1,7 +1,19 @@
 import { WINDOW_SIZE } from "./core.ts";
 import type { Start } from "./span-decoder.ts";
 
-/** @throws {RangeError} for a start that cannot be. */
+/**
+ * @param action What cannot be done with other things: "decode a span".
+ * @param name What the bytes are.
+ * @throws {TypeError} for anything but a Uint8Array, of whatever realm.
+ */
+export function checkBytes(action: string, name: string, bytes: unknown): void {
+  // An ArrayBuffer has no length, and other views one of another unit: taken for bytes, both would end in nonsense.
+  if (ArrayBuffer.isView(bytes) && (bytes as Uint8Array)[Symbol.toStringTag] === "Uint8Array") return;
+  const found = Object.prototype.toString.call(bytes).slice("[object ".length, -1);
+  throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, ${found} was given`);
+}
+
+/** @throws {RangeError} for a start that cannot be. @throws {TypeError} for bytes that are no Uint8Array. */
 export function checkStart(start: Start): void {
   if (!Number.isSafeInteger(start.byte) || start.byte < 0) {
     throw new RangeError(`Cannot decode a span: it starts at compressed offset ${start.byte}`);
@@ -9,7 +21,9 @@ export function checkStart(start: Start): void {
   if (!Number.isInteger(start.bits) || start.bits < 0 || start.bits > 7) {
     throw new RangeError(`Cannot decode a span: ${start.bits} bits of its first byte are not 0 to 7`);
   }
+  if (start.blockHeader !== undefined) checkBytes("decode a span", "the header of its block", start.blockHeader);
   for (const { at, bytes } of start.window) {
+    checkBytes("decode a span", "each piece of its window", bytes);
     if (!Number.isInteger(at) || at < 0 || at + bytes.length > WINDOW_SIZE) {
       throw new RangeError(
         `Cannot decode a span: ${bytes.length} bytes at ${at} are not in a window of ${WINDOW_SIZE}`,

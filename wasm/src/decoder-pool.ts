@@ -1,4 +1,4 @@
-import { checkRange, checkStart } from "./check-span.ts";
+import { checkBytes, checkRange, checkStart } from "./check-span.ts";
 import { InflateError } from "./errors.ts";
 import type { DecodeOptions, SpanDecoder, Start } from "./span-decoder.ts";
 import { CHUNKS_AHEAD, type FromWorker, LENT_SIZE, type ToWorker } from "./worker-messages.ts";
@@ -123,6 +123,7 @@ class WorkerPool implements DecoderPool {
   ): AsyncIterable<Uint8Array> {
     checkStart(start);
     checkRange(want);
+    checkBytes("decode a span", "its compressed bytes", compressed);
     if (this.#isClosed) throw new TypeError("Cannot decode a span: the pool is closed");
     return this.#decode(new Job(++this.#jobs, start, compressed, want, options?.lends ?? false), options?.signal);
   }
@@ -196,10 +197,10 @@ class WorkerPool implements DecoderPool {
   #post(job: Job, worker: PoolWorker): void {
     // Posting a view copies all of the buffer that it views: zTOCs are viewed by each of their windows.
     // `slice` of a Buffer would be a view, too.
-    const window = job.start.window.map(({ at, bytes }) => ({ at, bytes: new Uint8Array(bytes) }));
+    const window = job.start.window.map(({ at, bytes }) => ({ at, bytes: copyOf(bytes) }));
     const { blockHeader } = job.start;
     const isShared = typeof SharedArrayBuffer === "function" && job.compressed.buffer instanceof SharedArrayBuffer;
-    const compressed = isShared ? job.compressed : new Uint8Array(job.compressed);
+    const compressed = isShared ? job.compressed : copyOf(job.compressed);
     worker.thread.post(
       {
         kind: "decode",
@@ -207,7 +208,7 @@ class WorkerPool implements DecoderPool {
         start: {
           ...job.start,
           window,
-          ...(blockHeader === undefined ? {} : { blockHeader: new Uint8Array(blockHeader) }),
+          ...(blockHeader === undefined ? {} : { blockHeader: copyOf(blockHeader) }),
         },
         compressed,
         want: { start: job.want.start + job.received, end: job.want.end },
@@ -267,6 +268,11 @@ class WorkerPool implements DecoderPool {
       else this.#assign(job);
     }
   }
+}
+
+/** None of bytes that were transferred away: whoever decodes them finds that they end. */
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.length === 0 ? new Uint8Array(0) : new Uint8Array(bytes);
 }
 
 /** The buffer of a chunk that was lent, unless somebody has taken it. */

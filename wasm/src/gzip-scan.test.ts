@@ -581,3 +581,32 @@ describe("life of a scan", () => {
     expect(largest).toBeLessThan(263_000);
   });
 });
+
+describe("push() of what is no bytes, or is gone", () => {
+  const bytes = Uint8Array.from(compressedMember(text));
+
+  test.for<[string, unknown]>([
+    ["ArrayBuffer", bytes.buffer],
+    ["Uint16Array", new Uint16Array(bytes.buffer, 0, bytes.length >> 1)],
+    ["String", "text"],
+    ["Undefined", undefined],
+  ])("refuses a %s, and goes on", ([found, given]) => {
+    const scan = inflate.scanGzip({});
+    expect(() => scan.push(given as Uint8Array)).toThrow(
+      new TypeError(`Cannot scan: what is pushed must be a Uint8Array, ${found} was given`),
+    );
+    scan.push(bytes);
+    scan.finish();
+    expect(scan.uncompressed).toBe(text.length);
+  });
+
+  test("a chunk that the sink transfers away is an error", () => {
+    const random = createRandom(77).bytes(600_000);
+    const chunk = Uint8Array.from(compressedMember(random));
+    const scan = inflate.scanGzip({
+      output: () => chunk.length > 0 && structuredClone(chunk, { transfer: [chunk.buffer] }),
+    });
+    expect(codeOf(() => scan.push(chunk))).toBe("ERR_INFLATE_TRUNCATED");
+    expect(() => scan.finish()).toThrow(TypeError);
+  });
+});

@@ -1,5 +1,7 @@
+import { checkBytes } from "./check-span.ts";
 import { BLOCK, type Core, MEMBER, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
+import { InflateError } from "./errors.ts";
 import { decodeScanState, encodeScanState, stateError } from "./scan-state.ts";
 
 /** A place between two blocks of a compressed stream, where decoding can begin. */
@@ -87,7 +89,9 @@ export interface GzipScan {
    * Decodes what the bytes complete, which can be some hundred bytes less than they are.
    *
    * @throws {InflateError} `ERR_INFLATE_HEADER`, `ERR_INFLATE_DATA`, `ERR_INFLATE_CHECKSUM` or
-   * `ERR_INFLATE_TRAILING_BYTES`. The scan is then closed. So it is when the sink throws.
+   * `ERR_INFLATE_TRAILING_BYTES`; `ERR_INFLATE_TRUNCATED` when the sink transfers the chunk away. The scan is then closed. So
+   * it is when the sink throws.
+   * @throws {TypeError} for anything but a Uint8Array. The scan can go on.
    */
   push(chunk: Uint8Array): void;
   /** Ends the stream. @throws {InflateError} as `push`, and `ERR_INFLATE_TRUNCATED` inside a member. */
@@ -131,6 +135,7 @@ class PooledGzipScan implements GzipScan {
     this.#zlibMembers = options.zlibMembers ?? false;
     if (options.from !== undefined && sink.crossing !== undefined)
       throw new TypeError("Cannot scan: crossings are not in a saved scan");
+    if (options.from !== undefined) checkBytes("scan", "a saved scan", options.from);
     const state = options.from === undefined ? undefined : decodeScanState(options.from, this.#zlibMembers);
     this.#uncompressed = state?.uncompressed ?? 0;
     const reportsMembers = sink.member !== undefined || sink.crossing !== undefined;
@@ -158,8 +163,11 @@ class PooledGzipScan implements GzipScan {
   }
 
   push(chunk: Uint8Array): void {
+    checkBytes("scan", "what is pushed", chunk);
     this.#use((core) => {
-      for (let at = 0; at < chunk.length && this.#core === core;) {
+      const { length } = chunk;
+      for (let at = 0; at < length && this.#core === core;) {
+        if (at >= chunk.length) throw goneError(core.position, length - at);
         at += core.appendInput(chunk, at);
         this.#decode(core);
       }
@@ -294,4 +302,12 @@ class PooledGzipScan implements GzipScan {
     this.#uncompressed = at + bytes.length;
     this.#sink.output?.(bytes, at);
   }
+}
+
+function goneError(offset: number, bytes: number): InflateError {
+  return new InflateError(
+    "ERR_INFLATE_TRUNCATED",
+    offset,
+    `Cannot inflate: the last ${bytes} bytes of a chunk were taken away while it was decoded, at compressed offset ${offset}`,
+  );
 }

@@ -1,5 +1,5 @@
 import { bridgeTo } from "./bridge.ts";
-import { checkRange, checkStart } from "./check-span.ts";
+import { checkBytes, checkRange, checkStart } from "./check-span.ts";
 import { DeflateMeasure, type Measured } from "./deflate-measure.ts";
 import { InflateError } from "./errors.ts";
 import { eventLoopTurn, TURN } from "./event-loop-turn.ts";
@@ -13,6 +13,7 @@ export function createHostDecoder(engine: RawInflate): SpanDecoder {
     decode(start, compressed, want, options) {
       checkStart(start);
       checkRange(want);
+      checkBytes("decode a span", "its compressed bytes", compressed);
       return decodeMembers(engine, start, compressed, want, options?.signal);
     },
   };
@@ -99,6 +100,8 @@ class WantedOutput {
 class MemberBody {
   readonly #engine: RawInflate;
   readonly #compressed: Uint8Array;
+  /** Of the compressed bytes, when decoding began. */
+  readonly #length: number;
   readonly #offset: number;
   readonly #output: WantedOutput;
   readonly #signal: AbortSignal | undefined;
@@ -114,6 +117,7 @@ class MemberBody {
   ) {
     this.#engine = engine;
     this.#compressed = compressed;
+    this.#length = compressed.length;
     this.#offset = offset;
     this.#output = output;
     this.#signal = signal;
@@ -132,14 +136,18 @@ class MemberBody {
     skipped: number,
   ): AsyncGenerator<Uint8Array, number | undefined, undefined> {
     const before = this.#output.produced;
-    const rest = this.#compressed.subarray(at);
+    this.#checkThere(at);
+    // Bytes that had gone before cannot be viewed.
+    const rest = at < this.#length ? this.#compressed.subarray(at) : NO_BYTES;
     if (!this.#measuresFirst) {
       try {
         const used = yield* this.#run([bridge, rest], false, skipped);
         if (this.#output.missing === 0) return undefined;
+        this.#checkThere(at);
         if (used !== undefined) return at + used - bridge.length;
       } catch (error) {
         if (this.#signal?.aborted) throw error;
+        this.#checkThere(at);
         // Something is wrong, or follows the stream, and nobody says what: it is found out below.
       }
       this.#measuresFirst = true;
@@ -149,6 +157,7 @@ class MemberBody {
     /** Of this stream's output, what the attempt above gave. */
     const already = this.#output.produced - before;
     const status = await this.#measure(measure, skipped + already + this.#output.missing);
+    this.#checkThere(at);
     const end = at + measure.used - bridge.length;
     if (status === "cut") throw truncatedInMember(this.#offset + end);
     if (status === "invalid") throw invalidData(this.#offset + end);
@@ -160,9 +169,15 @@ class MemberBody {
       cause = error;
     }
     if (this.#output.missing === 0) return undefined;
+    this.#checkThere(at);
     const isWhole = status === "end" && this.#output.produced - before === measure.produced - skipped;
     if (!isWhole) throw invalidData(this.#offset + end, { cause });
     return end;
+  }
+
+  /** Whether nobody has taken the bytes away. Short output, and any error, may come of that. @throws {InflateError} */
+  #checkThere(at: number): void {
+    if (this.#compressed.length < this.#length) throw truncatedInMember(this.#offset + at);
   }
 
   /** @param skipped Output not to be taken: it is the bridge's, or was taken before. */

@@ -1,4 +1,4 @@
-import { checkRange, checkStart } from "./check-span.ts";
+import { checkBytes, checkRange, checkStart } from "./check-span.ts";
 import { type Core, DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
 import { InflateError } from "./errors.ts";
@@ -49,7 +49,9 @@ export interface SpanDecoder {
    * @param want Half-open, in bytes of output behind `start`.
    * @returns Chunks that are the caller's to keep, unless it has said that they need not be; together exactly `want`.
    * @throws {RangeError} for a start or a range that cannot be.
-   * @throws {InflateError} `ERR_INFLATE_TRUNCATED` when the bytes end before `want` does, or another code.
+   * @throws {TypeError} for bytes that are no Uint8Array.
+   * @throws {InflateError} `ERR_INFLATE_TRUNCATED` when the bytes end before `want` does, or are transferred away
+   * meanwhile; or another code.
    */
   decode(
     start: Start,
@@ -68,6 +70,7 @@ export function createSpanDecoder(pool: CorePool): SpanDecoder {
     decode(start, compressed, want, options) {
       checkStart(start);
       checkRange(want);
+      checkBytes("decode a span", "its compressed bytes", compressed);
       return decodeSpan(pool, start, compressed, want, options ?? {});
     },
   };
@@ -92,8 +95,7 @@ async function* decodeSpan(
     while (produced < want.end) {
       const status = runCore(core, want.end - produced);
       if (status === NEED_INPUT) {
-        if (used < compressed.length) used += core.appendInput(compressed, used);
-        if (used === compressed.length) core.endInput();
+        used = feedCore(core, compressed, used);
       } else if (status === NEED_OUTPUT) {
         const length = Math.min(core.outputEnd - core.output, want.end - produced);
         const skipped = Math.min(length, Math.max(0, want.start - produced));
@@ -141,6 +143,20 @@ export function runCore(core: Core, wanted: number): number {
     if (core.hasTrapped || core.outputEnd - core.output < wanted) throw error;
     return NEED_OUTPUT;
   }
+}
+
+/**
+ * After NEED_INPUT: gives it what follows, or says that nothing does. Bytes that were transferred or cut off meanwhile count as
+ * ended.
+ *
+ * @returns How many bytes are used then.
+ */
+export function feedCore(core: Core, compressed: Uint8Array, used: number): number {
+  let next = used;
+  if (next < compressed.length) next += core.appendInput(compressed, next);
+  // Never equal where bytes have gone, and there would be neither input nor an end.
+  if (next >= compressed.length) core.endInput();
+  return next;
 }
 
 /** How far back matches may reach into a window of these pieces. */

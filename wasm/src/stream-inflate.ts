@@ -1,3 +1,4 @@
+import { copiedSteps } from "./copied-steps.ts";
 import { eventLoopTurn } from "./event-loop-turn.ts";
 import type { RawInflate } from "./raw-inflate.ts";
 
@@ -76,15 +77,8 @@ async function writeAll(
   writer: WritableStreamDefaultWriter<BufferSource>,
   pieces: readonly Uint8Array[],
 ): Promise<void> {
-  for (const piece of pieces) {
-    // In order; and shared memory is no BufferSource.
-    if (piece.length > 0)
-      await writer.write(isShared(piece) ? new Uint8Array(piece) : (piece as Uint8Array<ArrayBuffer>));
-  }
-}
-
-function isShared(bytes: Uint8Array): boolean {
-  return typeof SharedArrayBuffer === "function" && bytes.buffer instanceof SharedArrayBuffer;
+  // In order. Written is not yet read (Node's `write` is done before), so each has memory of its own.
+  for (const step of copiedSteps(pieces)) await writer.write(step.slice());
 }
 
 async function twoTurns(): Promise<undefined> {

@@ -251,3 +251,22 @@ describe("crossing()", () => {
     expect(crossings.slice(1).every(({ matches }) => matches === 1)).toBe(true);
   });
 });
+
+describe("windowUse() of what is no bytes, or is gone", () => {
+  const start: Start = { byte: 0, bits: 0, window: [] };
+  const deflated = Uint8Array.from(deflateRawSync(new Uint8Array(1000)));
+
+  test("refuses an ArrayBuffer", () => {
+    expect(() => inflate.windowUse(start, deflated.buffer as unknown as Uint8Array, 1000)).toThrow(
+      "Cannot find the use of a window: the compressed bytes must be a Uint8Array, ArrayBuffer was given",
+    );
+  });
+
+  test("of bytes that were transferred away fails", () => {
+    const gone = deflated.slice();
+    structuredClone(gone, { transfer: [gone.buffer] });
+    expect(() => inflate.windowUse(start, gone, 1000)).toThrow(
+      expect.objectContaining({ code: "ERR_INFLATE_TRUNCATED" }),
+    );
+  });
+});

@@ -1,7 +1,7 @@
 import { DONE, NEED_INPUT, NEED_OUTPUT, WINDOW_SIZE } from "./core.ts";
 import type { CorePool } from "./core-pool.ts";
-import { checkStart } from "./check-span.ts";
-import { runCore, type Start, startCore } from "./span-decoder.ts";
+import { checkBytes, checkStart } from "./check-span.ts";
+import { feedCore, runCore, type Start, startCore } from "./span-decoder.ts";
 
 /** Bytes of a window that belong together. */
 export interface WindowRun {
@@ -19,6 +19,7 @@ export interface WindowRun {
  * are decoded, as later ones cannot reference the window.
  * @returns Runs in ascending order, that do not touch.
  * @throws {RangeError} for a start or a length that cannot be.
+ * @throws {TypeError} for bytes that are no Uint8Array.
  * @throws {InflateError} as a decoder of spans does, except that output may end before `length`.
  */
 export function findWindowUse(
@@ -28,6 +29,7 @@ export function findWindowUse(
   length: number,
 ): readonly WindowRun[] {
   checkStart(start);
+  checkBytes("find the use of a window", "the compressed bytes", compressed);
   if (!Number.isSafeInteger(length) || length < 0)
     throw new RangeError(`Cannot find the use of a window: ${length} bytes of output`);
   const wanted = Math.min(length, WINDOW_SIZE);
@@ -40,8 +42,7 @@ export function findWindowUse(
     while (produced < wanted) {
       const status = runCore(core, wanted - produced);
       if (status === NEED_INPUT) {
-        if (used < compressed.length) used += core.appendInput(compressed, used);
-        if (used === compressed.length) core.endInput();
+        used = feedCore(core, compressed, used);
       } else if (status === NEED_OUTPUT) {
         produced += core.outputEnd - core.output;
         core.moveOutput();

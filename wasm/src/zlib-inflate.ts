@@ -1,16 +1,19 @@
+import { copiedSteps } from "./copied-steps.ts";
 import { nodeBuiltin } from "./node-builtin.ts";
 import type { RawInflate } from "./raw-inflate.ts";
 
 /** The part of node:zlib that is used. */
 interface Zlib {
   readonly constants: { readonly Z_SYNC_FLUSH: number };
-  createInflateRaw(options: { readonly chunkSize: number; readonly finishFlush: number }): AsyncIterable<Uint8Array> & {
-    readonly bytesWritten: number;
-    write(bytes: Uint8Array): void;
-    end(): void;
-    destroy(): void;
-  };
+  createInflateRaw(options: { readonly chunkSize: number; readonly finishFlush: number }): InflateStream;
 }
+
+type InflateStream = AsyncIterable<Uint8Array> & {
+  readonly bytesWritten: number;
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): void;
+  end(): void;
+  destroy(): void;
+};
 
 /** A buffer of output, which a chunk fills: smaller ones are slower. */
 const CHUNK_SIZE = 256 * 1024;
@@ -24,13 +27,9 @@ export function zlibInflate(): RawInflate | undefined {
     async *inflate(pieces, _isClosed, signal) {
       // With Z_SYNC_FLUSH at the end, a stream that is cut gives its output and no error.
       const stream = zlib.createInflateRaw({ chunkSize: CHUNK_SIZE, finishFlush: zlib.constants.Z_SYNC_FLUSH });
-      let length = 0;
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
       try {
-        for (const piece of pieces) {
-          if (piece.length > 0) stream.write(piece);
-          length += piece.length;
-        }
-        stream.end();
+        void writeAll(stream, pieces);
         for await (const chunk of stream) {
           signal?.throwIfAborted();
           // A plain Uint8Array of its own: several partial chunks share one buffer.
@@ -43,4 +42,13 @@ export function zlibInflate(): RawInflate | undefined {
       }
     },
   };
+}
+
+/** Does not end when the stream does before its input: nobody calls back then. An error comes out of reading. */
+async function writeAll(stream: InflateStream, pieces: readonly Uint8Array[]): Promise<void> {
+  for (const step of copiedSteps(pieces)) {
+    const error = await new Promise<unknown>((resolve) => stream.write(step, resolve));
+    if (error) return;
+  }
+  stream.end();
 }

@@ -14,6 +14,11 @@ import { sweep } from "./sweep.ts";
 
 const WINDOW_SIZE = 32768;
 const inflate = await loadInflate();
+const incompressible = bothOf(createRandom(15).bytes(1_500_000));
+
+function bothOf(output: Uint8Array): { readonly output: Uint8Array; readonly deflated: Uint8Array<ArrayBuffer> } {
+  return { output, deflated: Uint8Array.from(deflateRawSync(output)) };
+}
 
 /** All that a decoder gives, in one piece. */
 export async function decodeAll(
@@ -298,6 +303,66 @@ export function describeDecoder(
       expect(() => decoder.decode({ byte: 0, bits: 0, window: [], ...start }, deflateRawSync(abc), want)).toThrow(
         RangeError,
       );
+    });
+  });
+
+  describe(`${name}: what is no bytes, or is gone`, () => {
+    const { output, deflated } = incompressible;
+    const want = { start: 0, end: output.length };
+    const start: Start = { byte: 0, bits: 0, window: [] };
+
+    test.for<[string, unknown]>([
+      ["ArrayBuffer", deflated.buffer],
+      ["SharedArrayBuffer", new SharedArrayBuffer(10)],
+      ["DataView", new DataView(deflated.buffer)],
+      ["Uint16Array", new Uint16Array(10)],
+      ["Array", [1, 2]],
+      ["String", "text"],
+      ["Undefined", undefined],
+    ])("decode() refuses a %s, and names it", ([found, given]) => {
+      const bytes = given as Uint8Array;
+      const expected = new RegExp(`^Cannot decode a span: .* must be a Uint8Array, ${found} was given$`);
+      const decode = (own: Partial<Start>, compressed: Uint8Array) => () =>
+        decoder.decode({ ...start, ...own }, compressed, want);
+      expect(decode({}, bytes)).toThrow(expected);
+      expect(decode({}, bytes)).toThrow(TypeError);
+      expect(decode({ window: [{ at: 0, bytes }] }, deflated)).toThrow(expected);
+      if (bytes !== undefined) expect(decode({ blockHeader: bytes }, deflated)).toThrow(expected);
+    });
+
+    /** Takes the bytes away, all of them, as posting them to a worker does. */
+    const takeAway = (bytes: Uint8Array): void => void structuredClone(bytes, { transfer: [bytes.buffer] });
+
+    test.for([0, 3])("decode() of bytes that are gone before it begins ends, %i bits into a byte", async (bits) => {
+      const before = deflated.slice();
+      takeAway(before);
+      expect(await codeOf(decodeAll(decoder, { bits }, before, 0, output.length))).toBe("ERR_INFLATE_TRUNCATED");
+      const between = deflated.slice();
+      const chunks = decoder.decode({ ...start, bits }, between, want)[Symbol.asyncIterator]();
+      takeAway(between);
+      expect(await codeOf(Promise.resolve(chunks.next()))).toBe("ERR_INFLATE_TRUNCATED");
+    });
+
+    test.for<[string, Uint8Array]>([
+      ["a stream", deflated],
+      [
+        "many members",
+        concat(...Array.from({ length: 8 }, () => compressedMember(output.subarray(0, 200_000)))).slice(10),
+      ],
+    ])("decode() of %s whose bytes go meanwhile ends", async ([, bytes]) => {
+      const own = bytes.slice();
+      let length = 0;
+      const reading = (async () => {
+        for await (const chunk of decoder.decode(start, own, want)) {
+          if (length === 0) takeAway(own);
+          length += chunk.length;
+        }
+      })();
+      // A pool has a copy; others may have read all.
+      const code = await codeOf(reading);
+      if (code === "accepted") expect(length).toBe(output.length);
+      else expect(code).toBe("ERR_INFLATE_TRUNCATED");
+      expect(own.length).toBe(0);
     });
   });
 
