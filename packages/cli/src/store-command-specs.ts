@@ -288,7 +288,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
       JSON_OPTION,
     ],
     examples: [{ line: "socikit gc --dry-run", summary: "look first" }],
-    json: "{ dry_run: boolean, blobs: [{ digest: string, size: number }], leftovers: { count: number, bytes: number }, bytes: number }",
+    json: "{ dry_run: boolean, blobs: [{ digest: string, size: number }], leftovers: { count: number, bytes: number }, bytes: number, missing: [string] }",
     exits: [0, 1, 2, 4, 5, 130],
     load: async () => (await import("./commands/gc.ts")).gc,
   },

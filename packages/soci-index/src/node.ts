@@ -7,6 +7,7 @@
 export {
   openLocalStore,
   type LocalStore,
+  type CollectReport,
   type RebuildReport,
   type RecordedIndex,
   type StoreWriter,

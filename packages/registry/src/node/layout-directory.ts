@@ -250,9 +250,11 @@ class OpenLayout extends LayoutReader implements LayoutDirectory {
   async deleteManifest(digest: Digest, options?: ReadOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     await this.find(digest);
-    if ((await statFile(this.#files.path(digest))) === undefined) throw this.#manifests.unknown(digest);
+    const isThere = (await statFile(this.#files.path(digest))) !== undefined;
     await this.#index.update(async (entries) => {
       const kept = entries.filter(({ descriptor }) => descriptor.digest !== digest);
+      // An entry whose blob somebody has removed has to be got rid of too.
+      if (!isThere && kept.length === entries.length) throw this.#manifests.unknown(digest);
       return kept.length === entries.length ? undefined : kept.map(({ raw }) => raw);
     }, options?.signal);
     await rm(this.#files.path(digest), { force: true });

@@ -241,6 +241,29 @@ describe("whatever ends a process between two files,", () => {
   }
 });
 
+test("an index that is listed and whose blob is gone is told of by collect(), and dropped by rebuild() and removeIndex()", async () => {
+  for (const catalogued of [true, false]) {
+    const { store, layout } = await open();
+    const made = await create(store, "i04");
+    const [first, second] = made as [Digest, Digest];
+    await rm(pathOf(store, first));
+    await rm(pathOf(store, second));
+    if (!catalogued) await rm(join(store.directory, "catalogue.json"));
+    await expect(store.readIndex(first)).rejects.toMatchObject({
+      code: "ERR_SOCI_STORE_UNKNOWN",
+      message: expect.stringMatching(/lists sha256:.* and does not have it/) as string,
+    });
+    expect([...(await store.collect({ dryRun: true })).missing].sort()).toEqual([first, second].sort());
+    await store.removeIndex(first);
+    expect((await store.rebuild()).dropped).toContain(second);
+    const kept = [...made.slice(2)].sort();
+    expect((await layout.entries()).map(({ digest }) => digest).sort()).toEqual(kept);
+    expect((await store.catalogue()).indexes.map(({ digest }) => digest).sort()).toEqual(kept);
+    expect((await store.collect()).missing).toEqual([]);
+    await expect(store.removeIndex(first)).rejects.toMatchObject({ code: "ERR_SOCI_STORE_UNKNOWN" });
+  }
+});
+
 test("rebuild() makes a catalogue anew that is damaged, and leaves one of a later version", async () => {
   const { store } = await open();
   const made = await create(store, "i01");

@@ -56,10 +56,16 @@ export interface StoreWriter {
 
 /** What {@linkcode LocalStore.rebuild} found. */
 export interface RebuildReport extends Catalogue {
-  /** Artifacts that the catalogue had and that are not there. */
+  /** Artifacts that the catalogue had, and indexes that the layout listed, and that are not there. */
   readonly dropped: readonly Digest[];
   /** Blobs that are damaged: their bytes have another digest. */
   readonly damaged: readonly Digest[];
+}
+
+/** What {@linkcode LocalStore.collect} removed, or would remove. */
+export interface CollectReport extends LayoutSweep {
+  /** Indexes that the layout lists and that are not there: what they led to is not known, and not kept. */
+  readonly missing: readonly Digest[];
 }
 
 /** SOCI artifacts on this machine: an OCI layout, with a catalogue of what belongs to what. */
@@ -89,7 +95,7 @@ export interface LocalStore {
    *
    * @throws {SociIndexError} `ERR_SOCI_STORE_BUSY` while somebody writes.
    */
-  collect(options?: ReadOptions & { readonly dryRun?: boolean | undefined }): Promise<LayoutSweep>;
+  collect(options?: ReadOptions & { readonly dryRun?: boolean | undefined }): Promise<CollectReport>;
 }
 
 /** Smallest document that can be an index: what is shorter is not looked into. */
@@ -150,9 +156,10 @@ class OpenStore implements LocalStore {
 
   async removeIndex(digest: Digest, options?: ReadOptions): Promise<void> {
     await this.#locked(async () => {
-      const isListed = (await this.layout.entries(options)).some((entry) => entry.digest === digest);
+      const entry = (await this.layout.entries(options)).find((each) => each.digest === digest);
       const known = await this.catalogue(options);
-      if (!isListed || !known.indexes.some((index) => index.digest === digest))
+      // One that cannot be read any more is known from the layout's list alone.
+      if (entry === undefined || !(isSociIndex(entry) || known.indexes.some((index) => index.digest === digest)))
         throw await this.#unknown("remove", digest);
       // The layout's list says what there is; the catalogue follows it, whenever this ends.
       await this.layout.deleteManifest(digest, options);
@@ -168,16 +175,18 @@ class OpenStore implements LocalStore {
         throw error;
       });
       const { catalogue, damaged } = await this.#scan(before, options);
+      const missing = await this.#missing(options, before);
+      for (const digest of missing) await this.layout.deleteManifest(digest, options);
       await this.#replace(catalogue);
       const found = new Set(
         [...catalogue.indexes, ...catalogue.ztocs, ...catalogue.prefetch].map(({ digest }) => digest),
       );
-      const had = [...before.indexes, ...before.ztocs, ...before.prefetch].map(({ digest }) => digest);
+      const had = [...before.indexes, ...before.ztocs, ...before.prefetch].map(({ digest }) => digest).concat(missing);
       return { ...catalogue, dropped: [...new Set(had)].filter((digest) => !found.has(digest)), damaged };
     }, options);
   }
 
-  async collect(options?: ReadOptions & { readonly dryRun?: boolean | undefined }): Promise<LayoutSweep> {
+  async collect(options?: ReadOptions & { readonly dryRun?: boolean | undefined }): Promise<CollectReport> {
     return this.#locked(async () => {
       const writer = await this.#writers.anyone();
       if (writer !== undefined)
@@ -185,8 +194,9 @@ class OpenStore implements LocalStore {
           "ERR_SOCI_STORE_BUSY",
           `Cannot collect "${this.directory}": process ${writer} is writing to it`,
         );
+      const missing = await this.#missing(options);
       const planned = await this.layout.sweep({ ...options, graceMs: 0, dryRun: true });
-      if (options?.dryRun === true) return planned;
+      if (options?.dryRun === true) return { ...planned, missing };
       // Forgotten first: what is removed is nowhere said to be there, whenever this ends.
       const gone = new Set(planned.blobs.map(({ digest }) => digest));
       const kept = await this.#present(await this.catalogue(options), options, gone);
@@ -201,8 +211,19 @@ class OpenStore implements LocalStore {
       );
       const swept = await this.layout.sweep({ ...options, graceMs: 0 });
       if (!first) await forget();
-      return swept;
+      return { ...swept, missing };
     }, options);
+  }
+
+  /** Indexes that the layout lists, by what it or a catalogue says, and whose blobs are gone. */
+  async #missing(options: ReadOptions | undefined, known: Catalogue = EMPTY_CATALOGUE): Promise<readonly Digest[]> {
+    const indexes = new Set(known.indexes.map(({ digest }) => digest));
+    const missing = new Set<Digest>();
+    for (const entry of await this.layout.entries(options)) {
+      if (!isSociIndex(entry) && !indexes.has(entry.digest)) continue;
+      if ((await this.layout.stat(entry.digest, options)) === undefined) missing.add(entry.digest);
+    }
+    return [...missing];
   }
 
   #target(): CreatePorts["target"] {
@@ -250,7 +271,7 @@ class OpenStore implements LocalStore {
     for (const index of catalogue.indexes) if (await isThere(index)) indexes.push(index);
     let reconciled: Catalogue = { ...catalogue, indexes };
     for (const { digest, artifactType } of listed.values()) {
-      if (artifactType !== SOCI_INDEX_V1 && artifactType !== SOCI_INDEX_V2) continue;
+      if (!isSociIndex({ artifactType })) continue;
       if (indexes.some((index) => index.digest === digest)) continue;
       const found = await this.#tryIndex(digest, options);
       if (found !== undefined) reconciled = withIndex(reconciled, found.entry, found.index);
@@ -352,13 +373,16 @@ class OpenStore implements LocalStore {
   async #unknown(verb: string, digest: Digest, cause?: unknown): Promise<SociIndexError> {
     const { ztocs, prefetch, indexes } = await this.catalogue();
     const isOf = ({ digest: other }: { readonly digest: Digest }): boolean => other === digest;
+    const isGone = (await this.layout.entries()).some(isOf) && (await this.layout.stat(digest)) === undefined;
     const what = ztocs.some(isOf)
       ? `${digest} is a zTOC, not a SOCI index`
       : prefetch.some(isOf)
         ? `${digest} is a prefetch artifact, not a SOCI index`
-        : indexes.some(isOf)
-          ? `${digest} belongs to an image that is in "${this.directory}" too`
-          : `"${this.directory}" has no ${digest}`;
+        : isGone
+          ? `"${this.directory}" lists ${digest} and does not have it`
+          : indexes.some(isOf)
+            ? `${digest} belongs to an image that is in "${this.directory}" too`
+            : `"${this.directory}" has no ${digest}`;
     return new SociIndexError("ERR_SOCI_STORE_UNKNOWN", `Cannot ${verb} SOCI index: ${what}`, { cause });
   }
 
@@ -397,6 +421,11 @@ class OpenStore implements LocalStore {
 
 function now(): string {
   return new Date().toISOString();
+}
+
+/** Whether an entry says that it is a SOCI index. */
+function isSociIndex({ artifactType }: Pick<Descriptor, "artifactType">): boolean {
+  return artifactType === SOCI_INDEX_V1 || artifactType === SOCI_INDEX_V2;
 }
 
 function indexEntry(digest: Digest, bytes: Uint8Array, index: SociIndex, created: string | undefined): CataloguedIndex {
