@@ -395,6 +395,8 @@ describe("createBuildPool()", () => {
     { threads: NaN },
     { memoryBytes: -1 },
     { memoryBytes: NaN },
+    { memoryBytes: 1.5 },
+    { memoryBytes: "5" as unknown as number },
   ])("refuses %o", (options) => {
     expect(() => createBuildPool(options)).toThrow(RangeError);
   });

@@ -3,9 +3,10 @@ import { hasThreads, processorCount } from "@socikit/inflate/worker-thread";
 import type { BlobSource } from "@socikit/oci";
 import { BuildAdmission, type Turn } from "./build-admission.ts";
 import { BuildThread, type BuildThreadOptions } from "./build-thread.ts";
+import { checkChunk } from "./check-chunk.ts";
 import { ZtocError } from "./errors.ts";
 import { LayerBuild } from "./layer-build.ts";
-import { openLayerInput, turningBuffers, type LayerInput } from "./layer-input.ts";
+import { checkLayerInput, openLayerInput, turningBuffers, type LayerInput } from "./layer-input.ts";
 import type { PooledBuild } from "./pooled-build.ts";
 import type { ZtocBuild } from "./ztoc-build.ts";
 import { DEFAULT_SPAN_SIZE, ZtocBuilder, type ZtocBuilderOptions } from "./ztoc-builder.ts";
@@ -78,7 +79,7 @@ export interface BuildPool {
    *
    * @throws {ZtocError} as `buildZtoc`, and `ERR_ZTOC_WORKER` where the thread ended (twice, if the layer can be read
    * again), could not be started, or the pool was closed.
-   * @throws {TypeError} after `close`.
+   * @throws {TypeError} after `close`, and for what is no layer, or no such option.
    */
   build(layer: PoolLayer, options: PoolBuildOptions): Promise<ZtocBuild>;
   /**
@@ -101,7 +102,8 @@ export interface BuildPool {
 export function createBuildPool(options: BuildPoolOptions = {}): BuildPool {
   const { threads = Math.min(4, processorCount()), memoryBytes = 512 * 2 ** 20 } = options;
   if (!Number.isSafeInteger(threads) || threads < 0) throw new RangeError(`Cannot open a pool of ${threads} threads`);
-  if (!(memoryBytes >= 0)) throw new RangeError(`Cannot open a pool of builders within ${memoryBytes} bytes`);
+  if (!Number.isSafeInteger(memoryBytes) || memoryBytes < 0)
+    throw new RangeError(`Cannot open a pool of builders within ${memoryBytes} bytes`);
   return new Pool(hasThreads() ? threads : 0, memoryBytes, options);
 }
 
@@ -143,11 +145,14 @@ class Pool implements BuildPool {
     const builderOptions: ZtocBuilderOptions = { compression, spanSize, buildToolIdentifier, maxZtocBytes };
     // Refused here, before anything is opened.
     const { sizeBound } = new ZtocBuilder(builderOptions);
+    if (typeof layer !== "function") checkLayerInput(layer);
+    const size = options.size ?? sizeOf(layer);
+    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`Cannot build zTOC: the layer's size is ${size}`);
     const abort = new AbortController();
     const onAbort = (): void => abort.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#builds.add(abort);
-    const expected = expectedSize(builderOptions, options.size ?? sizeOf(layer)) + sizeBound;
+    const expected = expectedSize(builderOptions, size) + sizeBound;
     try {
       const turn = await this.#admission.enter(BUILD_BYTES + expected, abort.signal);
       try {
@@ -257,9 +262,15 @@ async function runBuild(
 ): Promise<ZtocBuild> {
   let opened: LayerInput | undefined;
   try {
-    const input = typeof layer === "function" ? (opened = await openLayer(layer, signal)) : layer;
+    let input = layer;
+    if (typeof input === "function") {
+      input = await openLayer(input, signal);
+      checkLayerInput(input);
+      opened = input;
+    }
     const { chunks, hold } = openLayerInput(input, signal, () => build.take());
     for await (const chunk of chunks) {
+      checkChunk(chunk);
       await build.push(chunk, hold);
       onProgress?.(build.uncompressed);
       await turn.count(BUILD_BYTES + Math.ceil(build.sizeBound / STEP) * STEP, signal);

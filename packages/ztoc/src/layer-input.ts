@@ -1,4 +1,5 @@
 import { chunksOf, OciError, type BlobSource } from "@socikit/oci";
+import { isUint8Array, kindOf } from "./kind-of.ts";
 
 /**
  * What a builder reads a layer from: a stream, or a {@linkcode BlobSource}, which is read from its beginning to its end and
@@ -33,12 +34,32 @@ export interface LayerChunks {
   readonly hold: "lent" | "given" | "taken";
 }
 
+/** @throws {TypeError} for what is no {@linkcode LayerInput}, with what to give instead. */
+export function checkLayerInput(layer: LayerInput): void {
+  const found = faultOf(layer);
+  if (found !== undefined) throw new TypeError(`Cannot read layer: ${found}`);
+}
+
+function faultOf(layer: unknown): string | undefined {
+  if (typeof layer !== "object" || layer === null) return `it is ${kindOf(layer)}; ${WANTED}`;
+  if ("getReader" in layer || Symbol.asyncIterator in layer) return undefined;
+  if (isUint8Array(layer)) return `it is ${kindOf(layer)}; give a BlobSource of it: bytesSource() of @socikit/oci`;
+  const { size, read } = layer as Partial<BlobSource>;
+  if (typeof read !== "function") return `it is ${kindOf(layer)}; ${WANTED}`;
+  if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) return undefined;
+  return `its size is ${typeof size === "number" ? size : kindOf(size)}; give an integer of 0 or more`;
+}
+
+const WANTED = "give an AsyncIterable or a ReadableStream of Uint8Arrays, or a BlobSource";
+
 /**
  * Opens an input, of whatever kind.
  *
+ * @throws {TypeError} as {@linkcode checkLayerInput}.
  * @param take Where a source that fills its caller's buffers gets them. No more are in use than those of {@linkcode turningBuffers}.
  */
 export function openLayerInput(layer: LayerInput, signal: AbortSignal | undefined, take: TakeBuffer): LayerChunks {
+  checkLayerInput(layer);
   if ("getReader" in layer) return { chunks: chunksOf(layer, signal), hold: "lent" };
   if (Symbol.asyncIterator in layer) return { chunks: untilAborted(layer, signal), hold: "lent" };
   if (layer.readInto === undefined) return { chunks: untilAborted(readAhead(layer, signal), signal), hold: "given" };

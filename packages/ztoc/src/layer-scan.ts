@@ -1,4 +1,6 @@
 import type { BlockBoundary, GzipScan, GzipSink, Inflate, MemberStart } from "@socikit/inflate";
+import { checkChunk } from "./check-chunk.ts";
+import { checkCompression } from "./check-compression.ts";
 import { ZtocError, type ZtocErrorCode } from "./errors.ts";
 import { malformed } from "./state-reader.ts";
 import type { CompressionAlgorithm } from "./ztoc.ts";
@@ -59,10 +61,11 @@ export class LayerScan {
   #ended = false;
 
   /**
-   * @throws {TypeError} for a gzip layer without a decoder.
+   * @throws {TypeError} for a gzip layer without a decoder, and for another compression than there is.
    * @throws {ZtocError} `ERR_ZTOC_STATE_MALFORMED` for a state that no scan of such a layer has saved.
    */
   constructor(options: LayerScanOptions, consumers: readonly LayerConsumer[]) {
+    checkCompression(options.compression);
     this.#consumers = consumers;
     this.#position = options.from?.position ?? 0;
     if ((options.from?.gzip !== undefined) !== (options.from !== undefined && options.compression === "gzip"))
@@ -96,9 +99,11 @@ export class LayerScan {
    *
    * @throws {ZtocError} `ERR_ZTOC_GZIP_HEADER`, `ERR_ZTOC_GZIP_DATA`, `ERR_ZTOC_GZIP_CHECKSUM` or
    * `ERR_ZTOC_GZIP_TRAILING_BYTES` for a gzip layer that is damaged.
+   * @throws {TypeError} for what is no Uint8Array.
    */
   push(compressed: Uint8Array): void {
     if (this.#ended) throw new TypeError("Cannot scan layer: it has ended");
+    checkChunk(compressed);
     const at = this.#position;
     this.#position += compressed.length;
     if (this.#scan === undefined) {

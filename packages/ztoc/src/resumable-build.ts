@@ -1,7 +1,8 @@
 import { loadInflate, type Inflate } from "@socikit/inflate";
 import { OciError, type BlobSource, type Digest } from "@socikit/oci";
 import { checkIdentity, identityOf, saveIdentity, type BuildIdentity } from "./build-identity.ts";
-import { openLayerInput, turningBuffers, type LayerInput } from "./layer-input.ts";
+import { checkChunk } from "./check-chunk.ts";
+import { checkLayerInput, openLayerInput, turningBuffers, type LayerInput } from "./layer-input.ts";
 import { LayerScan, type LayerConsumer } from "./layer-scan.ts";
 import type { SaveableDigester, SaveableDigesters } from "./saveable-digester.ts";
 import { decodePieces, encodePiece } from "./saved-piece.ts";
@@ -156,8 +157,10 @@ export class ResumableBuild {
    *
    * @throws {ZtocError} As `LayerScan.push`; the build is then over.
    * @throws {OciError} `ERR_OCI_SIZE_MISMATCH` for more bytes than the layer has; so too.
+   * @throws {TypeError} for what is no Uint8Array.
    */
   push(bytes: Uint8Array): void {
+    checkChunk(bytes);
     this.#do(() => {
       if (this.#layer !== undefined && this.position + bytes.length > this.#layer.size)
         throw sizeMismatch(this.#layer, "more bytes came");
@@ -207,9 +210,13 @@ export class ResumableBuild {
    *
    * @param layer A stream that begins at {@linkcode position}; or a `BlobSource` of the whole layer, which is read from there.
    * @throws {ZtocError | OciError} As `push` and `finish`.
+   * @throws {TypeError} for what is no layer. @throws {RangeError} for a `saveEveryBytes` that is not above 0.
    */
   async run(layer: LayerInput, options: RunOptions = {}): Promise<ZtocBuild> {
+    checkLayerInput(layer);
     const { signal, saveEveryBytes = DEFAULT_SAVE_EVERY, onSave } = options;
+    if (!(saveEveryBytes > 0))
+      throw new RangeError(`Cannot save a build every ${saveEveryBytes} bytes: it must be more than 0`);
     let canSave = onSave !== undefined;
     const save = async (): Promise<void> => {
       const before = this.#saved;

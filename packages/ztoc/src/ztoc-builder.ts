@@ -1,11 +1,13 @@
 import type { BlockBoundary, MemberStart } from "@socikit/inflate";
 import { digestOf, toDisplay } from "@socikit/oci";
 import { BUILD_WARNING_CODES, type BuildWarning, type BuildWarningCode } from "./build-warning.ts";
+import { checkCompression } from "./check-compression.ts";
 import { CheckpointLog } from "./checkpoint-log.ts";
 import { MAX_ZTOC_SIZE } from "./decode.ts";
 import { writeZtoc, ztocSizeBound } from "./encode.ts";
 import { EntryLog } from "./entry-log.ts";
 import { ZtocError } from "./errors.ts";
+import { kindOf } from "./kind-of.ts";
 import type { LayerConsumer } from "./layer-scan.ts";
 import { MemberCheck } from "./member-check.ts";
 import { formatModTime, type TarTime } from "./mod-time.ts";
@@ -30,7 +32,7 @@ const MAX_WARNINGS = 1000;
 
 /** Options for {@linkcode ZtocBuilder}. */
 export interface ZtocBuilderOptions {
-  /** How the layer is compressed. Layers of unknown compression are plain tar. */
+  /** How the layer is compressed. The reference takes layers of unknown compression for plain tar; here the caller says so. */
   readonly compression: CompressionAlgorithm;
   /** Least distance between checkpoints, in uncompressed bytes; of a plain tar, the size of its spans. @default {4_194_304} */
   readonly spanSize?: number | undefined;
@@ -113,10 +115,12 @@ export class ZtocBuilder implements LayerConsumer {
   }
 
   /**
-   * @throws {RangeError} for a span size that is not an integer from 0 to 2^53 − 1.
+   * @throws {RangeError} for a span size or a limit that is not an integer from 0 to 2^53 − 1.
+   * @throws {TypeError} for another compression than there is, and a tool's name that is no string.
    * @throws {ZtocError} `ERR_ZTOC_SPAN_SIZE` for spans of 0 bytes of a plain tar.
    */
   constructor(options: ZtocBuilderOptions) {
+    checkCompression(options.compression);
     const spanSize = options.spanSize ?? DEFAULT_SPAN_SIZE;
     if (!Number.isSafeInteger(spanSize) || spanSize < 0)
       throw new RangeError(`Cannot build zTOC: span size must be >= 0, and an integer, but is ${spanSize}`);
@@ -125,10 +129,18 @@ export class ZtocBuilder implements LayerConsumer {
         "ERR_ZTOC_SPAN_SIZE",
         "Cannot build zTOC: the span size of an uncompressed layer must be at least 1, but is 0",
       );
+    const maxZtocBytes = options.maxZtocBytes ?? MAX_ZTOC_SIZE;
+    if (!Number.isSafeInteger(maxZtocBytes) || maxZtocBytes < 0)
+      throw new RangeError(`Cannot build zTOC: maxZtocBytes must be >= 0, and an integer, but is ${maxZtocBytes}`);
+    const buildToolIdentifier = options.buildToolIdentifier ?? DEFAULT_BUILD_TOOL_IDENTIFIER;
+    if (typeof buildToolIdentifier !== "string")
+      throw new TypeError(
+        `Cannot build zTOC: the build tool's name must be a string, but is ${kindOf(buildToolIdentifier)}`,
+      );
     this.#compression = options.compression;
     this.#spanSize = spanSize;
-    this.#buildToolIdentifier = options.buildToolIdentifier ?? DEFAULT_BUILD_TOOL_IDENTIFIER;
-    this.#maxZtocBytes = options.maxZtocBytes ?? MAX_ZTOC_SIZE;
+    this.#buildToolIdentifier = buildToolIdentifier;
+    this.#maxZtocBytes = maxZtocBytes;
     this.#tar = new TarParser((entry) => this.#addEntry(entry));
   }
 
