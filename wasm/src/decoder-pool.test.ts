@@ -78,6 +78,27 @@ describe("workers that die", () => {
     mortal.close();
   });
 
+  test("spans that only wait for a worker are not charged with what another one does to it", async () => {
+    const path = join(built.folder, "poisoned.js");
+    writeFileSync(
+      path,
+      `import { parentPort } from "node:worker_threads";
+      import "./decoder-worker.js";
+      parentPort.on("message", (message) => {
+        if (message.kind === "decode" && message.start.byte === 666) process.exit(9);
+      });`,
+    );
+    for (const size of [1, 2]) {
+      const poisoned = createDecoderPool({ size, worker: pathToFileURL(path) });
+      const bytes = [0, 1, 666, 2, 3, 666, 4, 666, 5];
+      const codes = await Promise.all(
+        bytes.map((byte) => codeOf(decodeAll(poisoned, { byte }, deflated, 0, output.length))),
+      );
+      expect(codes).toEqual(bytes.map((byte) => (byte === 666 ? "ERR_INFLATE_ABORTED_INSTANCE" : "accepted")));
+      poisoned.close();
+    }
+  });
+
   test.for<[string, URL]>([
     ["throws when it is loaded", mortalWorker("never", 0, "never loads")],
     ["is not there", built.url("nothing-here")],

@@ -28,8 +28,9 @@ export interface DecoderPool extends SpanDecoder {
  * Opens a pool of workers that decode spans side by side; one after the other they would gain nothing.
  *
  * Compressed bytes in a SharedArrayBuffer are not copied; others are, once, as are windows. A worker that dies is replaced
- * and what it was decoding goes on in another one, once: then it rejects with `ERR_INFLATE_ABORTED_INSTANCE`. Browsers do
- * not tell of workers that they end without an error.
+ * and what it was decoding goes on in another one, once: then it rejects with `ERR_INFLATE_ABORTED_INSTANCE`. Spans that only
+ * waited for that worker are given to another as often as it takes. Browsers do not tell of workers that they end without an
+ * error.
  *
  * On Node, Deno and Bun a process does not wait for an idle pool. In browsers workers stay until `close`.
  *
@@ -65,7 +66,7 @@ class Job {
   worker: PoolWorker | undefined;
   /** The worker that did so last. */
   lender: PoolWorker | undefined;
-  /** Workers that died over it. */
+  /** Workers that died while they decoded it, or before they decoded anything. */
   deaths = 0;
   /** Bytes that came. */
   received = 0;
@@ -101,6 +102,8 @@ class Job {
 interface PoolWorker {
   readonly thread: WorkerThread<ToWorker>;
   readonly jobs: Map<number, Job>;
+  /** The job that it said last to be at work for; `undefined` before the first. That one may have ended since. */
+  turn: number | undefined;
 }
 
 class WorkerPool implements DecoderPool {
@@ -227,18 +230,22 @@ class WorkerPool implements DecoderPool {
     const jobs = new Map<number, Job>();
     const thread = openWorkerThread<ToWorker, FromWorker>(workerFile(this.#options.worker), {
       message: (message) => {
+        if (message.kind === "turn") {
+          worker.turn = message.job;
+          return;
+        }
         const job = jobs.get(message.job);
         if (job !== undefined) this.#receive(job, message);
       },
       death: (cause) => this.#replace(worker, cause),
     });
-    const worker: PoolWorker = { thread, jobs };
+    const worker: PoolWorker = { thread, jobs, turn: undefined };
     this.#workers.add(worker);
     thread.post({ kind: "load", module: this.#options.module }, []);
     return worker;
   }
 
-  #receive(job: Job, message: FromWorker): void {
+  #receive(job: Job, message: Exclude<FromWorker, { kind: "turn" }>): void {
     for (const bytes of message.chunks) {
       job.chunks.push(bytes);
       job.received += bytes.length;
@@ -261,11 +268,19 @@ class WorkerPool implements DecoderPool {
   /** What the dead worker had to do, another one does: what it was given is still here. */
   #replace(dead: PoolWorker, cause: unknown): void {
     this.#workers.delete(dead);
+    const isNew = dead.turn === undefined;
     for (const job of dead.jobs.values()) {
       job.worker = undefined;
-      job.deaths++;
-      if (job.deaths > 1) job.finish(aborted(job, "two workers ended while they decoded this span", { cause }));
-      else this.#assign(job);
+      // Of a worker that cannot even begin nobody knows why: others would be started for ever.
+      if (isNew || job.id === dead.turn) job.deaths++;
+      if (job.deaths < 2) {
+        this.#assign(job);
+      } else {
+        const found = isNew
+          ? "two workers ended before they began with this span"
+          : "two workers ended while they decoded this span";
+        job.finish(aborted(job, found, { cause }));
+      }
     }
   }
 }

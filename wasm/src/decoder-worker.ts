@@ -35,8 +35,10 @@ class DecoderWorker {
   #decoder: Promise<SpanDecoder> | undefined;
   /** Buffers that came back. */
   readonly #buffers: ArrayBuffer[] = [];
-  /** Settles when the span that is being decoded is done, or waits. */
-  #busy: Promise<void> = Promise.resolve();
+  /** The span that is being decoded. */
+  #current: Job | undefined;
+  /** Those whose turn comes then, and how to tell them. */
+  readonly #waiting: { readonly job: Job; readonly enter: () => void }[] = [];
 
   constructor(post: (message: FromWorker, transfer: readonly ArrayBufferLike[]) => void) {
     this.#post = post;
@@ -65,7 +67,7 @@ class DecoderWorker {
 
   async #run(job: Job): Promise<void> {
     const { job: id, start, compressed, want, lends } = job.message;
-    let leave = await this.#enter();
+    await this.#enter(job);
     let chunks: Uint8Array[] = [];
     let atOnce = 1;
     const post = (message: { readonly kind: "chunks" } | { readonly kind: "end" } | SpanError): void => {
@@ -87,11 +89,11 @@ class DecoderWorker {
         post({ kind: "chunks" });
         atOnce = CHUNKS_AT_ONCE;
         while (job.credit === 0 && !job.isCancelled) {
-          leave();
+          this.#leave();
           await new Promise<void>((resolve) => {
             job.wake = resolve;
           });
-          leave = await this.#enter();
+          await this.#enter(job);
         }
       }
       post({ kind: "end" });
@@ -104,8 +106,8 @@ class DecoderWorker {
         offset: isOwn ? error.offset : start.byte,
       });
     } finally {
-      leave();
       this.#jobs.delete(id);
+      this.#leave();
     }
   }
 
@@ -120,15 +122,25 @@ class DecoderWorker {
     return memory.subarray(0, bytes.length);
   }
 
-  /** Waits for its turn; answers how to leave it to the next one. */
-  async #enter(): Promise<() => void> {
-    const before = this.#busy;
-    let leave = (): void => {};
-    this.#busy = new Promise((resolve) => {
-      leave = resolve;
-    });
-    await before;
-    return leave;
+  /** Waits for its turn. */
+  async #enter(job: Job): Promise<void> {
+    if (this.#current === undefined) this.#begin(job);
+    else await new Promise<void>((enter) => this.#waiting.push({ job, enter }));
+  }
+
+  /** Ends its turn. */
+  #leave(): void {
+    this.#current = undefined;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#begin(next.job);
+    next.enter();
+  }
+
+  /** The pool is told before anything is done: should this thread end of it, it is known what for. */
+  #begin(job: Job): void {
+    this.#current = job;
+    this.#post({ kind: "turn", job: job.message.job }, []);
   }
 }
 

@@ -27,11 +27,14 @@ export interface SpanError {
   readonly offset: number;
 }
 
-/** From a worker to the pool: always with the chunks that came before it. */
-export type FromWorker = ({ readonly kind: "chunks" } | { readonly kind: "end" } | SpanError) & {
-  readonly job: number;
-  readonly chunks: readonly Uint8Array[];
-};
+/** From a worker to the pool: of a span always with the chunks that came before it. */
+export type FromWorker =
+  /** From now on it is at work for this span, until it says so of another. */
+  | { readonly kind: "turn"; readonly job: number }
+  | (({ readonly kind: "chunks" } | { readonly kind: "end" } | SpanError) & {
+      readonly job: number;
+      readonly chunks: readonly Uint8Array[];
+    });
 
 /**
  * Chunks of one message, but the first of a span, which comes alone and soon. One at a time took the pool's calling thread 0.8
