@@ -6,8 +6,8 @@ import type { ZtocBuilderOptions } from "./ztoc-builder.ts";
 export type ToBuildWorker =
   | { readonly kind: "load"; readonly module: WebAssembly.Module | undefined }
   | { readonly kind: "begin"; readonly build: number; readonly options: ZtocBuilderOptions }
-  /** The next bytes of the layer. `isBorrowed`: their buffer is to come back. */
-  | { readonly kind: "chunk"; readonly build: number; readonly bytes: Uint8Array; readonly isBorrowed: boolean }
+  /** The next bytes of the layer. Their buffer is to come back. */
+  | { readonly kind: "chunk"; readonly build: number; readonly bytes: Uint8Array }
   /** The layer has ended. */
   | { readonly kind: "end"; readonly build: number }
   /** Nobody waits for it. */
@@ -19,10 +19,7 @@ export type FromBuildWorker =
   | {
       readonly kind: "taken";
       readonly build: number;
-      /** Length of the chunk. */
-      readonly length: number;
-      /** Its buffer, where it was borrowed. */
-      readonly buffer: ArrayBuffer | undefined;
+      readonly buffer: ArrayBuffer;
       /** Most bytes of the zTOC so far. */
       readonly sizeBound: number;
       /** Bytes of the tar stream so far. */

@@ -35,7 +35,8 @@ const layers = [1, 2, 3].map((seed) =>
       tarEnd(),
     ),
     { level: 1, mtime: 0 },
-  ),
+    // In memory that has nothing else: whoever moves it takes all of it.
+  ).slice(),
 );
 const [small, , large] = layers as [Uint8Array, Uint8Array, Uint8Array];
 const spans: PoolBuildOptions = { compression: "gzip", spanSize: 100_000 };
@@ -87,6 +88,10 @@ describe.each<[string, BuildPoolOptions]>([
         const larger = concat(new Uint8Array(4), bytes);
         return { size: bytes.length, read: async (offset, length) => larger.subarray(offset + 4, offset + 4 + length) };
       },
+    ],
+    [
+      "a source that gives what it keeps",
+      (bytes) => ({ size: bytes.length, read: async (at, length) => bytes.subarray(at, at + length) }),
     ],
     ["a function", (bytes) => async () => chunked(bytes)],
   ])("builds side by side what buildZtoc() builds, of %s", async ([, open]) => {

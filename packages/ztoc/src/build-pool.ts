@@ -74,8 +74,8 @@ export interface BuildPool {
   readonly memoryBytes: number;
   /**
    * As `buildZtoc`, on a thread of the pool, when its turn has come. Builds begin in the order of the calls. Bytes of the
-   * layer are moved to the thread: those of a `BlobSource` as they were read, those of a stream after a copy into buffers
-   * that come back; so are the zTOC's.
+   * layer are copied into buffers that are moved to the thread and come back, those of a source that has `readInto` read into them;
+   * the zTOC is moved.
    *
    * @throws {ZtocError} as `buildZtoc`, and `ERR_ZTOC_WORKER` where the thread ended (twice, if the layer can be read
    * again), could not be started, or the pool was closed.

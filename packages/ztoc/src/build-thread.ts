@@ -82,8 +82,7 @@ export class BuildThread {
   }
 
   #receive(message: FromBuildWorker): void {
-    if (message.kind === "taken" && message.buffer !== undefined && this.#buffers.length < IN_FLIGHT / BUFFER_SIZE)
-      this.#buffers.push(message.buffer);
+    if (message.kind === "taken" && this.#buffers.length < IN_FLIGHT / BUFFER_SIZE) this.#buffers.push(message.buffer);
     if (message.build === this.#builds) this.#current?.receive(message);
   }
 }
@@ -101,9 +100,12 @@ interface RemoteBuildPort {
 class RemoteBuild implements PooledBuild {
   readonly #abort: AbortController;
   readonly #port: RemoteBuildPort;
-  /** Bytes of buffers that were taken here and have not come back, and of chunks that were given. */
+  /** Bytes of buffers that were taken here and have not come back. */
   #inFlight = 0;
-  /** What lent chunks are copied to, and how full it is. */
+  /**
+   * What lent chunks are copied to, and how full it is. Also those that a source has read: it may give what it keeps, and to move
+   * that would take it away.
+   */
   #filling: Uint8Array | undefined;
   #filled = 0;
   #sizeBound = 0;
@@ -145,11 +147,7 @@ class RemoteBuild implements PooledBuild {
     const { signal } = this.#abort;
     signal.throwIfAborted();
     if (hold === "taken") {
-      this.#post(chunk, true);
-    } else if (hold === "given" && isAlone(chunk)) {
-      await this.#until(() => this.#inFlight < IN_FLIGHT);
-      this.#inFlight += chunk.length;
-      this.#post(chunk, false);
+      this.#post(chunk);
     } else {
       for (let at = 0; at < chunk.length;) {
         const buffer = (this.#filling ??= await this.take());
@@ -178,7 +176,7 @@ class RemoteBuild implements PooledBuild {
   receive(message: FromBuildWorker): void {
     switch (message.kind) {
       case "taken":
-        this.#inFlight -= message.buffer?.byteLength ?? message.length;
+        this.#inFlight -= message.buffer.byteLength;
         this.#sizeBound = message.sizeBound;
         this.#uncompressed = message.uncompressed;
         break;
@@ -200,13 +198,13 @@ class RemoteBuild implements PooledBuild {
   }
 
   #flush(): void {
-    if (this.#filling !== undefined) this.#post(this.#filling.subarray(0, this.#filled), true);
+    if (this.#filling !== undefined) this.#post(this.#filling.subarray(0, this.#filled));
     this.#filling = undefined;
     this.#filled = 0;
   }
 
-  #post(bytes: Uint8Array, isBorrowed: boolean): void {
-    this.#port.post({ kind: "chunk", bytes, isBorrowed }, [bytes.buffer]);
+  #post(bytes: Uint8Array): void {
+    this.#port.post({ kind: "chunk", bytes }, [bytes.buffer]);
   }
 
   /** Waits for the thread, or throws why nobody waits any more. */
@@ -218,9 +216,4 @@ class RemoteBuild implements PooledBuild {
       await new Promise<void>((resolve) => void this.#waiting.add(resolve));
     }
   }
-}
-
-/** Whether a chunk is all that its buffer holds, and the buffer can be moved. */
-function isAlone({ buffer, byteLength }: Uint8Array): boolean {
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
 }

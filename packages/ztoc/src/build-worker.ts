@@ -40,11 +40,9 @@ class BuildWorker {
       this.#post({ kind: "failed", build: id, error: sentError(error) }, []);
     }
     if (message.kind !== "chunk") return;
-    const { bytes, isBorrowed } = message;
-    const buffer = isBorrowed ? (bytes.buffer as ArrayBuffer) : undefined;
+    const buffer = message.bytes.buffer as ArrayBuffer;
     const { sizeBound = 0, uncompressed = 0 } = this.#current?.build ?? {};
-    const taken = { kind: "taken", build: id, length: bytes.length, buffer, sizeBound, uncompressed } as const;
-    this.#post(taken, buffer === undefined ? [] : [buffer]);
+    this.#post({ kind: "taken", build: id, buffer, sizeBound, uncompressed }, [buffer]);
   }
 
   async #do(message: Exclude<ToBuildWorker, { kind: "load" }>): Promise<void> {

@@ -3,7 +3,7 @@ import { openLayerInput, turningBuffers, type LayerInput } from "./layer-input.t
 import { LayerBuild } from "./layer-build.ts";
 import type { LayerConsumer } from "./layer-scan.ts";
 import type { ZtocBuild } from "./ztoc-build.ts";
-import type { ZtocBuilder, ZtocBuilderOptions } from "./ztoc-builder.ts";
+import type { ZtocBuilderOptions } from "./ztoc-builder.ts";
 
 /** Options for {@linkcode buildZtoc}. */
 export interface BuildOptions extends ZtocBuilderOptions {
@@ -26,7 +26,7 @@ export interface BuildOptions extends ZtocBuilderOptions {
  *
  * @throws {ZtocError} the `ERR_ZTOC_GZIP_…` and `ERR_ZTOC_TAR_…` codes for a layer that the reference refuses too, in
  * the order in which it would, `ERR_ZTOC_SPAN_SIZE`, and `ERR_ZTOC_TOO_LARGE`. Errors of the stream pass through.
- * @throws {TypeError} for what is no layer. What {@linkcode ZtocBuilder} throws for its options.
+ * @throws {TypeError} for what is no layer. What `ZtocBuilder` throws for its options.
  */
 export async function buildZtoc(layer: LayerInput, options: BuildOptions): Promise<ZtocBuild> {
   const { compression, signal, onProgress } = options;

@@ -30,8 +30,8 @@ export type TakeBuffer = () => Uint8Array | Promise<Uint8Array>;
 export interface LayerChunks {
   /** To be read once. Ends with the signal's reason as soon as it aborts, whatever the input is doing then. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** Whose each chunk is: the source's, until the next one is asked for; the reader's; the reader's, and in a buffer of its own. */
-  readonly hold: "lent" | "given" | "taken";
+  /** Whose memory each chunk is: the source's, to be read until the next one is asked for; a buffer that was taken. */
+  readonly hold: "lent" | "taken";
 }
 
 /** @throws {TypeError} for what is no {@linkcode LayerInput}, with what to give instead. */
@@ -62,7 +62,7 @@ export function openLayerInput(layer: LayerInput, signal: AbortSignal | undefine
   checkLayerInput(layer);
   if ("getReader" in layer) return { chunks: chunksOf(layer, signal), hold: "lent" };
   if (Symbol.asyncIterator in layer) return { chunks: untilAborted(layer, signal), hold: "lent" };
-  if (layer.readInto === undefined) return { chunks: untilAborted(readAhead(layer, signal), signal), hold: "given" };
+  if (layer.readInto === undefined) return { chunks: untilAborted(readAhead(layer, signal), signal), hold: "lent" };
   return { chunks: untilAborted(fillBuffers(layer, layer.readInto.bind(layer), take), signal), hold: "taken" };
 }
 
