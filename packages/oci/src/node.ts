@@ -4,6 +4,7 @@
  * @module
  */
 export { withFileLock, type FileLockOptions } from "./node/file-lock.ts";
+export { isRunning } from "./node/is-running.ts";
 export { openFileSource } from "./node/file-source.ts";
 export { hostErrorCode, isMissingFile, replaceFile, syncDirectory, type FileWriter } from "./node/replace-file.ts";
 export { readFileChunks } from "./node/read-file-chunks.ts";

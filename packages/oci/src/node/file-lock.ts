@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { lstat, open, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
+import { isRunning } from "./is-running.ts";
 import { hostErrorCode, isMissingFile } from "./replace-file.ts";
 
 /** Milliseconds to wait for a lock that another process holds. It is held for one small read, write and rename. */
@@ -128,16 +129,6 @@ async function isStale(path: string, holder: string): Promise<boolean> {
   } catch (error) {
     if (isMissingFile(error)) return false;
     throw error;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs, as somebody else.
-    return hostErrorCode(error) !== "ESRCH";
   }
 }
 

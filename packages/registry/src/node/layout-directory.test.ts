@@ -457,4 +457,23 @@ describe("uploads", () => {
     await resumed.abort();
     await expect(again.resume(old.id)).rejects.toMatchObject({ code: "ERR_REGISTRY_UPLOAD_UNKNOWN" });
   });
+
+  test("of a process that was killed are removed by the next writer; those of one that runs, or of another machine, stay", async () => {
+    const layout = await create();
+    const blobs = join(layout.directory, "blobs");
+    const uploads = async (): Promise<readonly string[]> =>
+      (await readdir(blobs)).filter((name) => name.startsWith(".socikit-upload-"));
+    const running = await layout.begin();
+    const [name] = (await uploads()) as [string];
+    // Numbers of processes end at 4194304.
+    const ofAnother = name.replace(/\.\d+-/, ".4194305-").replace(running.id, "0".repeat(32));
+    await writeFile(join(blobs, ofAnother), "killed");
+    const elsewhere = ofAnother.replace(/-[0-9a-f]+$/, "-0123456789ab");
+    await writeFile(join(blobs, elsewhere), "of another machine");
+    await (await (await openLayoutDirectory(layout.directory)).begin()).abort();
+    expect((await uploads()).toSorted()).toEqual([name, elsewhere].toSorted());
+    await running.write(noise(10, 1));
+    await running.commit(digestOf(noise(10, 1)));
+    expect(await uploads()).toEqual([elsewhere]);
+  });
 });

@@ -1,8 +1,11 @@
+import { readlinkSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import {
   algorithmOf,
   createDigester,
+  digestOf,
   hexOf,
   OciError,
   type BeginOptions,
@@ -14,13 +17,13 @@ import {
   type Digester,
   type ReadOptions,
 } from "@socikit/oci";
-import { isMissingFile, syncDirectory } from "@socikit/oci/node";
+import { isMissingFile, isRunning, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { isUploadId, uploadId } from "../upload-id.ts";
 
 /** Not a folder of digests, and on the file system that the blobs are on: `blobs` may be a link. */
 const PREFIX = ".socikit-upload-";
-/** Milliseconds after which an upload that nobody resumed is removed. */
+/** Milliseconds after which an upload that nobody resumed, or that another machine's process writes, is removed. */
 const ABANDONED_MS = 24 * 3600 * 1000;
 const READ_SIZE = 1024 * 1024;
 /**
@@ -49,18 +52,18 @@ export class LayoutUploads {
     this.#uploads = { blobs, sync, open: new Set() };
   }
 
-  /** Starts an upload. The first one removes what was abandoned a day ago. */
+  /** Starts an upload. The first one removes those of processes that have ended, and what was abandoned a day ago. */
   async begin({ algorithm = "sha256", check }: BeginOptions): Promise<BlobUpload> {
     await mkdir(this.#uploads.blobs, { recursive: true });
     await this.#sweep();
     const id = uploadId();
-    const file = await open(join(this.#uploads.blobs, PREFIX + id), "wx+");
+    const file = await open(heldPath(this.#uploads, id), "wx+");
     this.#uploads.open.add(id);
     const hash = check ?? { algorithm, digester: createDigester(algorithm) };
     return new LayoutUpload(this.#uploads, id, file, 0, hash);
   }
 
-  /** Takes an upload up again, another process's included. */
+  /** Takes an upload up again that was suspended, by another process too. */
   async resume(id: string): Promise<BlobUpload> {
     if (this.#uploads.open.has(id))
       throw new RegistryError("ERR_REGISTRY_UPLOAD_BUSY", `Cannot resume upload: "${id}" is being written`);
@@ -69,7 +72,9 @@ export class LayoutUploads {
     this.#uploads.open.add(id);
     let file: FileHandle | undefined;
     try {
-      file = await open(join(this.#uploads.blobs, PREFIX + id), "r+");
+      // Of two processes at once, one finds it.
+      await rename(suspendedPath(this.#uploads, id), heldPath(this.#uploads, id));
+      file = await open(heldPath(this.#uploads, id), "r+");
       const { size } = await file.stat();
       return new LayoutUpload(this.#uploads, id, file, size, undefined);
     } catch (error) {
@@ -86,13 +91,45 @@ export class LayoutUploads {
       if (!name.startsWith(PREFIX)) continue;
       const path = join(this.#uploads.blobs, name);
       try {
-        if (Date.now() - (await stat(path)).mtimeMs > ABANDONED_MS) await rm(path);
+        if (hasEnded(name) || Date.now() - (await stat(path)).mtimeMs > ABANDONED_MS) await rm(path);
       } catch (error) {
         // Another process swept it.
         if (!isMissingFile(error)) throw error;
       }
     }
   }
+}
+
+/** The file of an upload while it is written: its name says by whom. */
+function heldPath({ blobs }: Uploads, id: string): string {
+  return join(blobs, `${PREFIX}${id}.${process.pid}-${thisMachine()}`);
+}
+
+/** The file of an upload that waits to be resumed, which is nobody's. */
+function suspendedPath({ blobs }: Uploads, id: string): string {
+  return join(blobs, PREFIX + id);
+}
+
+/** Whether a file is of an upload whose process has ended. Of another machine's there is no telling. */
+function hasEnded(name: string): boolean {
+  const [, pid, machine] = /\.(\d+)-([0-9a-f]+)$/.exec(name) ?? [];
+  return pid !== undefined && machine === thisMachine() && !isRunning(Number(pid));
+}
+
+let machine: string | undefined;
+
+/** Names what numbers of processes are unique in: this machine, or the container. */
+function thisMachine(): string {
+  if (machine !== undefined) return machine;
+  let space = "";
+  try {
+    // Containers may share the host's name, and number their processes anew.
+    space = readlinkSync("/proc/self/ns/pid");
+  } catch {
+    // Not Linux.
+  }
+  machine = hexOf(digestOf(new TextEncoder().encode(`${hostname()} ${space}`))).slice(0, 12);
+  return machine;
 }
 
 function unknownUpload(id: string, cause?: unknown): RegistryError {
@@ -112,7 +149,7 @@ interface OwnHash {
 class LayoutUpload implements BlobUpload {
   readonly id: string;
   readonly #uploads: Uploads;
-  readonly #path: string;
+  #path: string;
   /** What hashes the bytes; none where the upload was resumed or a write failed, and the file is read again in the end. */
   #hash: OwnHash | BlobCheck | undefined;
   #file: FileHandle | undefined;
@@ -125,7 +162,7 @@ class LayoutUpload implements BlobUpload {
   constructor(uploads: Uploads, id: string, file: FileHandle, offset: number, hash: OwnHash | BlobCheck | undefined) {
     this.id = id;
     this.#uploads = uploads;
-    this.#path = join(uploads.blobs, PREFIX + id);
+    this.#path = heldPath(uploads, id);
     this.#file = file;
     this.#offset = offset;
     this.#hash = hash;
@@ -178,10 +215,17 @@ class LayoutUpload implements BlobUpload {
   }
 
   async suspend(): Promise<void> {
+    if (this.#file === undefined) return;
     const failed = await this.#syncing;
-    await this.#letGo();
+    await this.#close();
     // Whoever resumed it would not hear of that.
     if (failed !== undefined) await this.abort();
+    else {
+      const path = suspendedPath(this.#uploads, this.id);
+      await rename(this.#path, path);
+      this.#path = path;
+    }
+    this.#uploads.open.delete(this.id);
   }
 
   async abort(): Promise<void> {
@@ -199,9 +243,13 @@ class LayoutUpload implements BlobUpload {
   }
 
   async #letGo(): Promise<void> {
+    this.#uploads.open.delete(this.id);
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    this.#uploads.open.delete(this.id);
     await this.#syncing;
     await file?.close();
   }

@@ -424,7 +424,7 @@ function now(): string {
 }
 
 /** Whether an entry says that it is a SOCI index. */
-function isSociIndex({ artifactType }: Pick<Descriptor, "artifactType">): boolean {
+function isSociIndex({ artifactType }: { readonly artifactType?: string | undefined }): boolean {
   return artifactType === SOCI_INDEX_V1 || artifactType === SOCI_INDEX_V2;
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { hostErrorCode, isMissingFile } from "@socikit/oci/node";
+import { isMissingFile, isRunning } from "@socikit/oci/node";
 
 /** Milliseconds after which a writer is taken for gone, whatever its process does: the number may be another one's by then. */
 const ABANDONED_MS = 24 * 3600 * 1000;
@@ -49,16 +49,6 @@ async function holderOf(path: string): Promise<string | undefined> {
   } catch (error) {
     if (isMissingFile(error)) return undefined;
     throw error;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs, as somebody else.
-    return hostErrorCode(error) !== "ESRCH";
   }
 }
 
