@@ -1,6 +1,6 @@
 import { hostPlatform } from "@socikit/oci";
 import { availableParallelism, homedir } from "node:os";
-import { isatty, type WriteStream } from "node:tty";
+import { isatty } from "node:tty";
 import type { Transport } from "@socikit/registry";
 import type { CliIo, CliOutput } from "../io.ts";
 import { nodeFiles } from "./node-files.ts";
@@ -38,8 +38,17 @@ async function openTransport(): Promise<Transport & { close?(): Promise<void> }>
   return (await import("@socikit/registry/node")).nodeTransport();
 }
 
+/** What of a `tty.WriteStream` is used; a type of one's own, since declarations of `node:` modules are not everywhere. */
+interface OutputStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  write(chunk: string | Uint8Array, done: (error?: Error | null) => void): unknown;
+}
+
 /** An output of this process. `rejects`: whether a write that fails is told of. */
-export function outputOf(stream: WriteStream, { rejects }: { readonly rejects: boolean }): CliOutput {
+export function outputOf(stream: OutputStream, { rejects }: { readonly rejects: boolean }): CliOutput {
   // Without a listener, EPIPE ends the process with a stack trace. Whoever writes hears of it from its write.
   stream.on("error", () => {});
   return {
@@ -62,6 +71,6 @@ export function outputOf(stream: WriteStream, { rejects }: { readonly rejects: b
 }
 
 /** The writes after one that met EPIPE fail as writes to a destroyed stream: the same thing. */
-function brokenPipe(error: NodeJS.ErrnoException): Error {
+function brokenPipe(error: Error & { readonly code?: unknown }): Error {
   return error.code === "ERR_STREAM_DESTROYED" ? Object.assign(error, { code: "EPIPE" }) : error;
 }
