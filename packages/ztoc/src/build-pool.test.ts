@@ -370,6 +370,29 @@ test("a pool that uses the calling thread takes it when the others are busy, and
   expect(await waiting).toMatchObject({ code: "ERR_ZTOC_WORKER" });
 });
 
+test("a pool builds on the calling thread where the host starts no threads, as Deno does without permissions", async () => {
+  const threads = process.getBuiltinModule("node:worker_threads");
+  const { Worker } = threads;
+  threads.Worker = class {
+    constructor() {
+      throw new Error("Requires read access");
+    }
+  } as unknown as typeof Worker;
+  const denied = createBuildPool({ threads: 2 });
+  try {
+    denied.prepare(2);
+    const built = await Promise.all(layers.map((layer) => denied.build(chunked(layer), spans)));
+    const wanted = await Promise.all(layers.map((layer) => buildZtoc(chunked(layer), spans)));
+    expect(built.map(({ digest }) => digest)).toEqual(wanted.map(({ digest }) => digest));
+    const named = createBuildPool({ threads: 2, worker });
+    expect(await outcomeOf(named.build(chunked(small), gzip))).toMatchObject({ code: "ERR_ZTOC_WORKER" });
+    named.close();
+  } finally {
+    threads.Worker = Worker;
+    denied.close();
+  }
+});
+
 test("prepare() starts threads before there is a layer: no more than there may be, and none of them twice", async () => {
   const marks = join(built.folder, "prepared");
   mkdirSync(marks);

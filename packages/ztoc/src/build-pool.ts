@@ -78,7 +78,7 @@ export interface BuildPool {
    * the zTOC is moved.
    *
    * @throws {ZtocError} as `buildZtoc`, and `ERR_ZTOC_WORKER` where the thread ended (twice, if the layer can be read
-   * again), could not be started, or the pool was closed.
+   * again), could not be started with the `worker` that was given, or the pool was closed.
    * @throws {TypeError} after `close`, and for what is no layer, or no such option.
    */
   build(layer: PoolLayer, options: PoolBuildOptions): Promise<ZtocBuild>;
@@ -93,7 +93,7 @@ export interface BuildPool {
 
 /**
  * Opens a pool of threads that build zTOCs, within a budget of memory and processors. Threads of node:worker_threads where
- * there are those (Node, Deno, Bun), else Web Workers; on hosts without either, builds take turns on the calling thread.
+ * there are those (Node, Deno, Bun), else Web Workers; on hosts without either, or that start none, builds take turns on the calling thread.
  *
  * On Node, Deno and Bun a process does not wait for an idle pool. In browsers threads stay until `close`.
  *
@@ -175,7 +175,7 @@ class Pool implements BuildPool {
       try {
         this.#idle.push(new BuildThread(this.#options));
       } catch {
-        // The build that needs one says so.
+        // The build that needs one says so, or goes on here.
         return;
       }
     }
@@ -195,6 +195,8 @@ class Pool implements BuildPool {
       return runBuild(await openLocalBuild(options, this.#options.module, signal), feed, signal);
     for (let deaths = 0; ; deaths++) {
       const thread = this.#takeThread();
+      if (thread === undefined)
+        return runBuild(await openLocalBuild(options, this.#options.module, signal), feed, signal);
       const abort = new AbortController();
       const onAbort = (): void => abort.abort(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
@@ -211,7 +213,8 @@ class Pool implements BuildPool {
     }
   }
 
-  #takeThread(): BuildThread {
+  /** `undefined` where the host starts none, or forbids it: Deno without permissions. Code that was named and cannot run is an error. */
+  #takeThread(): BuildThread | undefined {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       // It may have ended while it had nothing to do.
       if (idle.isDead) continue;
@@ -223,6 +226,7 @@ class Pool implements BuildPool {
       this.#busy.add(thread);
       return thread;
     } catch (cause) {
+      if (this.#options.worker === undefined) return undefined;
       throw new ZtocError("ERR_ZTOC_WORKER", "Cannot build zTOC: no thread could be started", { cause });
     }
   }
