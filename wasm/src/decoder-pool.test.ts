@@ -139,6 +139,22 @@ describe("a pool", () => {
     expect(() => createDecoderPool({ size })).toThrow(RangeError);
   });
 
+  test("a span that nobody goes on reading lets the process end; one that is waited for does not", () => {
+    const script = `
+      import { createDecoderPool } from ${JSON.stringify(built.url("decoder-pool").href)};
+      import { deflateRawSync } from "node:zlib";
+      const pool = createDecoderPool({ size: 1 });
+      const zeros = deflateRawSync(new Uint8Array(12_000_000));
+      const decode = () => pool.decode({ byte: 0, bits: 0, window: [] }, zeros, { start: 0, end: 12_000_000 });
+      const left = decode()[Symbol.asyncIterator]();
+      await left.next();
+      let length = 0;
+      for await (const chunk of decode()) length += chunk.length;
+      console.log(length);`;
+    const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 20_000 });
+    expect(printed.toString()).toBe("12000000\n");
+  });
+
   test("takes the compiled module, and an idle one lets the process end", () => {
     const script = `
       import { compileOwnModule } from ${JSON.stringify(built.url("load-inflate").href)};

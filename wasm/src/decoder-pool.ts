@@ -32,7 +32,8 @@ export interface DecoderPool extends SpanDecoder {
  * waited for that worker are given to another as often as it takes. Browsers do not tell of workers that they end without an
  * error.
  *
- * On Node, Deno and Bun a process does not wait for an idle pool. In browsers workers stay until `close`.
+ * On Node, Deno and Bun a process waits for workers only while somebody waits for a chunk of theirs: not for an idle pool, nor
+ * for spans that nobody goes on reading. In browsers workers stay until `close`.
  *
  * @throws {RangeError} for a size that is no positive integer.
  */
@@ -68,6 +69,8 @@ class Job {
   lender: PoolWorker | undefined;
   /** Workers that died while they decoded it, or before they decoded anything. */
   deaths = 0;
+  /** Whether somebody waits for a chunk. */
+  isAwaited = false;
   /** Bytes that came. */
   received = 0;
   /** Chunks taken since the worker was told. */
@@ -104,6 +107,17 @@ interface PoolWorker {
   readonly jobs: Map<number, Job>;
   /** The job that it said last to be at work for; `undefined` before the first. That one may have ended since. */
   turn: number | undefined;
+  /** Whether the process waits for it. */
+  isKeptAlive: boolean;
+}
+
+/** A process waits for a worker while somebody waits for it. One who was given a chunk may have gone. */
+function keepAliveAsNeeded(worker: PoolWorker): void {
+  let isAwaited = false;
+  for (const job of worker.jobs.values()) isAwaited ||= job.isAwaited;
+  if (isAwaited === worker.isKeptAlive) return;
+  worker.isKeptAlive = isAwaited;
+  worker.thread.keepAlive(isAwaited);
 }
 
 class WorkerPool implements DecoderPool {
@@ -163,9 +177,11 @@ class WorkerPool implements DecoderPool {
           if (job.outcome.error !== undefined) throw job.outcome.error;
           return;
         } else {
+          this.#await(job, true);
           await new Promise<void>((resolve) => {
             job.wake = resolve;
           });
+          this.#await(job, false);
         }
         signal?.throwIfAborted();
       }
@@ -222,8 +238,13 @@ class WorkerPool implements DecoderPool {
     job.worker = worker;
     job.lender = worker;
     job.taken = 0;
-    if (worker.jobs.size === 0) worker.thread.keepAlive(true);
     worker.jobs.set(job.id, job);
+    keepAliveAsNeeded(worker);
+  }
+
+  #await(job: Job, isAwaited: boolean): void {
+    job.isAwaited = isAwaited;
+    if (job.worker !== undefined) keepAliveAsNeeded(job.worker);
   }
 
   #open(): PoolWorker {
@@ -239,7 +260,7 @@ class WorkerPool implements DecoderPool {
       },
       death: (cause) => this.#replace(worker, cause),
     });
-    const worker: PoolWorker = { thread, jobs, turn: undefined };
+    const worker: PoolWorker = { thread, jobs, turn: undefined, isKeptAlive: false };
     this.#workers.add(worker);
     thread.post({ kind: "load", module: this.#options.module }, []);
     return worker;
@@ -262,7 +283,7 @@ class WorkerPool implements DecoderPool {
     if (worker === undefined) return;
     job.worker = undefined;
     worker.jobs.delete(job.id);
-    if (worker.jobs.size === 0) worker.thread.keepAlive(false);
+    keepAliveAsNeeded(worker);
   }
 
   /** What the dead worker had to do, another one does: what it was given is still here. */
