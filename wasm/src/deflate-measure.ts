@@ -60,12 +60,18 @@ export class DeflateMeasure {
     return this.#startBlock();
   }
 
-  /** Goes on until `limit` bytes of output are complete, in all, or the stream ends in some way. */
-  advance(limit: number): Measured {
+  /**
+   * Goes on until `limit` bytes of output are complete, in all, or the stream ends in some way.
+   *
+   * @param blocks How many blocks may begin at most: then it answers "reached" as well. A block may have no output.
+   */
+  advance(limit: number, blocks: number = Infinity): Measured {
+    let left = blocks;
     while (this.#produced < limit) {
       let found: Measured | undefined;
       if (this.#block === "none") {
         if (this.#isFinal) return "end";
+        if (left-- === 0) return "reached";
         found = this.#startBlock();
       } else if (this.#block === "stored") {
         found = this.#skipStored(limit);

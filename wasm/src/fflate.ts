@@ -4,7 +4,7 @@
  * @module
  */
 import { Inflate } from "fflate";
-import { eventLoopTurn, TURN } from "./event-loop-turn.ts";
+import { EventLoopTurns } from "./event-loop-turn.ts";
 import { createHostDecoder } from "./host-decoder.ts";
 import type { RawInflate } from "./raw-inflate.ts";
 import type { SpanDecoder } from "./span-decoder.ts";
@@ -18,18 +18,17 @@ const ENGINE: RawInflate = {
   async *inflate(pieces, _isClosed, signal) {
     const chunks: Uint8Array[] = [];
     const inflate = new Inflate((chunk) => void chunks.push(chunk));
-    let turn = 0;
+    const turns = new EventLoopTurns(signal);
     for (const piece of pieces) {
       for (let at = 0; at < piece.length; at += STEP) {
         inflate.push(piece.subarray(at, at + STEP));
+        let length = 0;
         for (const chunk of chunks.splice(0)) {
-          turn += chunk.length;
+          length += chunk.length;
           if (chunk.length > 0) yield chunk;
         }
-        if (turn < TURN) continue;
-        turn = 0;
-        await eventLoopTurn();
-        signal?.throwIfAborted();
+        // What its input is was counted when it was measured.
+        if (turns.isDue(length)) await turns.take();
       }
     }
     return undefined;

@@ -64,6 +64,9 @@ export interface SpanDecoder {
 /** Output between two turns of the event loop: some 20 ms, after which timers, input and aborts get their turn. */
 const TURN = 16 * 1024 * 1024;
 
+/** Input above output between two turns: of empty blocks and empty members. Encoders never get there. */
+const EXCESS_TURN = 256 * 1024;
+
 /** Decodes on the calling thread, on instances of the pool. */
 export function createSpanDecoder(pool: CorePool): SpanDecoder {
   return {
@@ -92,10 +95,17 @@ async function* decodeSpan(
     /** Output before `core.output`. */
     let produced = 0;
     let turnEnd = TURN;
+    /** Input above output at the last turn. */
+    let excess = 0;
     while (produced < want.end) {
       const status = runCore(core, want.end - produced);
       if (status === NEED_INPUT) {
         used = feedCore(core, compressed, used);
+        const more = used - produced - (core.outputEnd - core.output);
+        if (more - excess >= EXCESS_TURN) {
+          excess = more;
+          await eventLoopTurn();
+        }
       } else if (status === NEED_OUTPUT) {
         const length = Math.min(core.outputEnd - core.output, want.end - produced);
         const skipped = Math.min(length, Math.max(0, want.start - produced));
@@ -115,6 +125,7 @@ async function* decodeSpan(
       }
       if (produced >= turnEnd && produced < want.end) {
         turnEnd = produced + TURN;
+        excess = used - produced;
         await eventLoopTurn();
       }
       signal?.throwIfAborted();

@@ -558,6 +558,27 @@ export function describeDecoder(
       for (const got of all) expectBytes(got, output);
     });
 
+    const emptyMember = compressedMember(new Uint8Array(0));
+    // BFINAL 0, BTYPE 01 and the end of the block, four times: 40 bits.
+    const emptyBlocks = Uint8Array.of(0x02, 0x08, 0x20, 0x80, 0x00);
+    test.for<[string, Uint8Array, number]>([
+      ["empty members", emptyMember, 40_000],
+      ["empty blocks", emptyBlocks, 1_000_000],
+    ])("timers run, and aborts come, during decode() of %s", async ([what, bytes, count]) => {
+      const many = new Uint8Array(bytes.length * count);
+      for (let at = 0; at < many.length; at += bytes.length) many.set(bytes, at);
+      const controller = new AbortController();
+      const reason = new Error("changed my mind");
+      const timer = setTimeout(() => controller.abort(reason), 1);
+      const compressed = what === "empty members" ? many.subarray(10) : many;
+      const reading = decoder
+        .decode(start, compressed, { start: 0, end: 1 }, { signal: controller.signal })
+        [Symbol.asyncIterator]()
+        .next();
+      await expect(reading).rejects.toBe(reason);
+      clearTimeout(timer);
+    });
+
     test("timers run during a long decode()", async () => {
       // Others have their turn after each 16 MiB.
       const length = sweep(20, 64) * 1024 * 1024;
