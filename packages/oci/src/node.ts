@@ -5,6 +5,7 @@
  */
 export { withFileLock, type FileLockOptions } from "./node/file-lock.ts";
 export { isRunning } from "./node/is-running.ts";
+export { makeDirectory } from "./node/make-directory.ts";
 export { openFileSource } from "./node/file-source.ts";
 export { hostErrorCode, isMissingFile, replaceFile, syncDirectory, type FileWriter } from "./node/replace-file.ts";
 export { readFileChunks } from "./node/read-file-chunks.ts";

@@ -1,4 +1,4 @@
-import { mkdir, readdir, realpath, rm } from "node:fs/promises";
+import { readdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   algorithmOf,
@@ -14,7 +14,7 @@ import {
   type DigestAlgorithm,
   type ReadOptions,
 } from "@socikit/oci";
-import { isMissingFile, readRegularFile, replaceFile } from "@socikit/oci/node";
+import { isMissingFile, makeDirectory, readRegularFile, replaceFile } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { manifestFacts, type ManifestFacts } from "../manifest-facts.ts";
 import type { StoreRepository } from "../store.ts";
@@ -108,7 +108,7 @@ export async function isLayoutDirectory(directory: string): Promise<boolean> {
 }
 
 async function createLayout(directory: string, sync: boolean): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   if (!(await isLayoutDirectory(directory))) {
     // What a creation that was cut short leaves is taken up again.
     const foreign = (await readdir(directory)).filter(
@@ -119,7 +119,7 @@ async function createLayout(directory: string, sync: boolean): Promise<void> {
     await replaceFile(join(directory, "oci-layout"), OCI_LAYOUT, { sync });
   }
   const real = await realpath(directory);
-  await mkdir(join(real, "blobs", "sha256"), { recursive: true });
+  await makeDirectory(join(real, "blobs", "sha256"));
   await new LayoutIndex(real, sync).create();
 }
 

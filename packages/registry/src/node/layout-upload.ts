@@ -1,5 +1,5 @@
 import { readlinkSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import {
@@ -17,7 +17,7 @@ import {
   type Digester,
   type ReadOptions,
 } from "@socikit/oci";
-import { isMissingFile, isRunning, syncDirectory } from "@socikit/oci/node";
+import { isMissingFile, isRunning, makeDirectory, syncDirectory } from "@socikit/oci/node";
 import { RegistryError } from "../errors.ts";
 import { isUploadId, uploadId } from "../upload-id.ts";
 
@@ -54,7 +54,7 @@ export class LayoutUploads {
 
   /** Starts an upload. The first one removes those of processes that have ended, and what was abandoned a day ago. */
   async begin({ algorithm = "sha256", check }: BeginOptions): Promise<BlobUpload> {
-    await mkdir(this.#uploads.blobs, { recursive: true });
+    await makeDirectory(this.#uploads.blobs);
     await this.#sweep();
     const id = uploadId();
     const file = await open(heldPath(this.#uploads, id), "wx+");
@@ -203,7 +203,7 @@ class LayoutUpload implements BlobUpload {
       if (sync) await this.#sync(file);
       await this.#letGo();
       const folder = join(blobs, algorithm);
-      if ((await mkdir(folder, { recursive: true })) !== undefined && sync) await syncDirectory(blobs);
+      if ((await makeDirectory(folder)) !== undefined && sync) await syncDirectory(blobs);
       // Over one that may be there: that one may be what a power loss left.
       await rename(this.#path, join(folder, hexOf(digest)));
       if (sync) await syncDirectory(folder);

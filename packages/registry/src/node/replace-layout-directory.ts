@@ -4,7 +4,6 @@ import {
   chmod,
   copyFile,
   lstat,
-  mkdir,
   open,
   readdir,
   readlink,
@@ -24,7 +23,7 @@ import {
   type Descriptor,
   type ReadOptions,
 } from "@socikit/oci";
-import { hostErrorCode, syncDirectory } from "@socikit/oci/node";
+import { hostErrorCode, makeDirectory, syncDirectory } from "@socikit/oci/node";
 import { sourceStream } from "../source-stream.ts";
 import { OpenArchive, type LayoutArchive } from "./layout-archive.ts";
 import { isLayoutDirectory, type LayoutDirectory } from "./layout-directory.ts";
@@ -138,7 +137,7 @@ class Copy {
 
   /** Makes a folder, with those above it. */
   async folder(name: string): Promise<void> {
-    await mkdir(join(this.#into, name), { recursive: true });
+    await makeDirectory(join(this.#into, name));
   }
 
   async #file(path: string, name: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
+import { readdir, realpath, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import {
@@ -19,7 +19,7 @@ import {
   type ReadOptions,
   type ReferrerLister,
 } from "@socikit/oci";
-import { isMissingFile } from "@socikit/oci/node";
+import { isMissingFile, makeDirectory } from "@socikit/oci/node";
 import { openLayoutDirectory, type LayoutDirectory } from "./layout-directory.ts";
 import type { LayoutArchive } from "./layout-archive.ts";
 import { replaceLayoutDirectory, restoreLayoutDirectory } from "./replace-layout-directory.ts";
@@ -86,7 +86,7 @@ export async function stageLayoutDirectory(
   base: LayoutDirectory | LayoutArchive,
 ): Promise<StagedLayout> {
   const target = await realpath(directory).catch(() => resolve(directory));
-  await mkdir(dirname(target), { recursive: true });
+  await makeDirectory(dirname(target));
   await restoreLayoutDirectory(target);
   const staged = await stage(target);
   return new Staged(staged, { base }, (_, entries, { signal }) =>

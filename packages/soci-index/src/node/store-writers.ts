@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { isMissingFile, isRunning } from "@socikit/oci/node";
+import { isMissingFile, isRunning, makeDirectory } from "@socikit/oci/node";
 
 /** Milliseconds after which a writer is taken for gone, whatever its process does: the number may be another one's by then. */
 const ABANDONED_MS = 24 * 3600 * 1000;
@@ -18,7 +18,7 @@ export class StoreWriters {
 
   /** Enters a writer. Resolves to what takes it out again, which never fails. */
   async enter(): Promise<() => Promise<void>> {
-    await mkdir(this.#folder, { recursive: true });
+    await makeDirectory(this.#folder);
     const path = join(this.#folder, randomUUID());
     await writeFile(path, `${process.pid} ${hostname()}`);
     return () => rm(path, { force: true }).catch(() => {});
