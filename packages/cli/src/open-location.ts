@@ -136,7 +136,7 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
   };
   const openReader = async (location: Location): Promise<LayoutDirectory | LayoutArchive | RemoteRepository> => {
     if (location.kind === "registry") return openRemote(location.reference);
-    return location.kind === "archive" ? openArchive(location) : openLayout(location, io, false);
+    return location.kind === "archive" ? openArchive(location) : openLayout(location, io, undefined);
   };
   return {
     async open(location) {
@@ -152,15 +152,16 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       const text = formatLocation(location);
       if (location.kind === "archive") return { text, listed: await openArchive(location), pruned: undefined };
       const store =
-        location.kind === "registry" ? await openRemote(location.reference) : await openLayout(location, io, false);
+        location.kind === "registry" ? await openRemote(location.reference) : await openLayout(location, io, undefined);
       return { text, listed: store, pruned: store };
     },
     async openStore(location, storeOptions = {}) {
       if (location.kind === "archive") return stageArchive(location, storeOptions);
-      const remote = location.kind === "registry";
-      const store = remote
-        ? await openRemote(location.reference)
-        : await openLayout(location, io, storeOptions.create ?? false);
+      const create = storeOptions.create ?? false;
+      const store =
+        location.kind === "registry"
+          ? await openRemote(location.reference)
+          : await openLayout(location, io, create ? (removeEmpty) => closing.push(removeEmpty) : undefined);
       return { text: formatLocation(location), store, commit: async () => {} };
     },
     async close() {
@@ -195,21 +196,25 @@ function eventLine(event: RegistryEvent): string {
   }
 }
 
+/** @param make Where it may be made: hears of what takes it away again where nothing is written to it. */
 async function openLayout(
   location: Location & { readonly kind: "layout" },
   io: CliIo,
-  create: boolean,
+  make: ((removeEmpty: () => Promise<void>) => void) | undefined,
 ): Promise<LayoutDirectory> {
   const { directory } = location;
   const kind = await io.files.kind(directory);
-  if (kind === undefined && !create)
+  if (kind === undefined && make === undefined)
     throw new CliError("ERR_CLI_NO_DIRECTORY", `Cannot open ${formatLocation(location)}: the directory is not there`);
   if (kind === "file")
     throw new CliError("ERR_CLI_NOT_A_DIRECTORY", `Cannot open ${formatLocation(location)}: it is a file`, {
       hint: `if it is an archive, write oci-archive:${directory}`,
     });
-  const { openLayoutDirectory } = await import("@socikit/registry/node");
-  return openLayoutDirectory(directory, { create });
+  const { openLayoutDirectory, openNewLayoutDirectory } = await import("@socikit/registry/node");
+  if (make === undefined) return openLayoutDirectory(directory);
+  const { layout, removeEmpty } = await openNewLayoutDirectory(directory);
+  make(removeEmpty);
+  return layout;
 }
 
 async function openArchiveFile(location: Location & { readonly kind: "archive" }, io: CliIo): Promise<LayoutArchive> {

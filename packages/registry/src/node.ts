@@ -7,6 +7,7 @@
 export { nodeTransport, type NodeTransportOptions } from "./node/node-transport.ts";
 export { dockerCredentials, type DockerCredentialsOptions } from "./node/docker-credentials.ts";
 export { openLayoutDirectory, type LayoutDirectory, type LayoutOptions } from "./node/layout-directory.ts";
+export { openNewLayoutDirectory, type NewLayoutDirectory } from "./node/new-layout-directory.ts";
 export type { StoredBlob, SweepOptions, SweepReport } from "./node/sweep-layout.ts";
 export { openLayoutArchive, type LayoutArchive } from "./node/layout-archive.ts";
 export type { LayoutDocuments } from "./node/layout-documents.ts";

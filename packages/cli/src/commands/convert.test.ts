@@ -140,6 +140,26 @@ test("convert that has nothing to index says why, and writes nothing", async () 
   await expect(store.repository("b/image").resolve("2")).rejects.toThrow();
 });
 
+test.for<readonly [args: readonly string[], code: number, reason: string]>([
+  [["convert", SRC], 6, "nothing to index"],
+  [["convert", "registry.test/a/image:9"], 3, "no image"],
+  [["create", "registry.test/a/image:9"], 3, "no image to copy"],
+  [["unconvert", SRC], 2, "an image that was not converted"],
+])("%j leaves no empty layout behind: %s", async ([[command, source], code]) => {
+  const directory = await fresh();
+  const made = await run([command!, source!, `oci-layout:${directory}/new/layout:1`]);
+  expect([made.code, await readdir(directory)]).toEqual([code, []]);
+});
+
+test.runIf(process.platform === "linux").for(["oci-layout:/proc/x", "oci-archive:/proc/a.tar"])(
+  "convert to %s, where nothing can be made, ends",
+  async (place) => {
+    const made = await run(["convert", SRC, place, ...SMALL]);
+    expect([made.code, made.stdout.text()]).toEqual([3, ""]);
+    expect(made.stderr.text()).toContain("Cannot make directory /proc/");
+  },
+);
+
 test.for<readonly [args: readonly string[], code: number, error: RegExp, reason: string]>([
   [[SRC], 2, /DST is missing/, "no destination"],
   [[SRC, "registry.test/b/image"], 2, /neither tag nor digest/, "a destination without tag"],
