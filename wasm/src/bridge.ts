@@ -64,6 +64,15 @@ function leadTo(bit: number, start: Start): Uint8Array {
     );
   }
   const length = measure.position;
+  const isStored = (((header[0] as number) >> 1) & 3) === 0;
+  if (isStored && start.bits !== 0) {
+    const offset = start.byte + 1;
+    throw new InflateError(
+      "ERR_INFLATE_DATA",
+      offset,
+      `Cannot inflate: a start inside a stored block that is not at a byte boundary, near compressed offset ${offset}`,
+    );
+  }
   // Of a stored block it ends at a byte, as does the span's start.
   const lead = fillerTo((bit + 7 * length) % 8);
   for (let at = 0; at < length; at++) lead.put((header[at >> 3] as number) >> (at & 7), 1);

@@ -164,7 +164,8 @@ class MemberBody {
     const already = this.#output.produced - before;
     const status = await this.#measure(measure, skipped + already + this.#output.missing);
     this.#checkThere(at);
-    const end = at + measure.used - bridge.length;
+    // What is wrong may lie in the bridge: the start does not go with its block's header.
+    const end = at + Math.max(0, measure.used - bridge.length);
     if (status === "cut") throw truncatedInMember(this.#offset + end);
     if (status === "invalid") throw invalidData(this.#offset + end);
     // Nothing is left to come of it: an engine would only be made for it.

@@ -55,6 +55,15 @@ describe.for<[string, SpanDecoder]>([
     expectBytes(await decodeAll(decoder, start, rest, 3, output.length - 100), output.subarray(103));
   });
 
+  test.for([0, 1])("decode() refuses a start within a byte of a stored block of BFINAL %i, there", async (final) => {
+    const start = { byte: 100, bits: 3, blockHeader: Uint8Array.of(final, 5, 0, 250, 255) };
+    await expect(decodeAll(decoder, start, deflateRawSync(output), 0, 10)).rejects.toMatchObject({
+      code: "ERR_INFLATE_DATA",
+      offset: 101,
+      message: expect.stringMatching(/not at a byte boundary, near compressed offset 101$/),
+    });
+  });
+
   test.for<[string, number[], string]>([
     ["is cut", [0b100, 0], "ERR_INFLATE_TRUNCATED"],
     ["has block type 3", [0b110], "ERR_INFLATE_DATA"],
