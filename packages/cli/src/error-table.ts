@@ -237,6 +237,10 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
     exit: usage,
     hint: "it is a JSON array of paths, or of objects with a path and a priority",
   },
+  ERR_SOCI_PREFETCH_TOO_BROAD: {
+    exit: usage,
+    hint: "name directories in place of patterns, begin patterns with the directory that is meant, or give fewer of them",
+  },
   ERR_SOCI_REPOSITORY_TOO_LARGE: { exit: failed },
   ERR_SOCI_DELETE_UNSUPPORTED: {
     exit: notAllowed,

@@ -40,7 +40,7 @@ export function showIndexing(event: ConvertEvent | CopyEvent | CreateEvent, prog
         event.reason === "present" ? "there already" : event.reason,
       );
     case "prefetch-missing":
-      return progress.note(describeMissingPath(event.path));
+      return progress.note(describeMissingPath(event.path, event.problem));
     case "decision":
       return progress.note(event.decision.message);
   }

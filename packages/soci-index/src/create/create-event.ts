@@ -72,6 +72,8 @@ export interface PrefetchMissingEvent extends ProgressEvent {
   readonly type: "prefetch-missing";
   /** The path, cleaned. */
   readonly path: string;
+  /** What is wrong with it, where it is a broken pattern. */
+  readonly problem?: string;
 }
 
 /** What is told of prefetch artifacts. */

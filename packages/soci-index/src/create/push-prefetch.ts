@@ -14,13 +14,16 @@ export async function pushPrefetch(
   tell: (event: PrefetchEvent) => void,
   options: ReadOptions,
 ): Promise<PrefetchPlan> {
-  if (request === undefined || request.paths.length === 0) return { artifacts: [], missing: [] };
+  if (request === undefined || request.paths.length === 0) return { artifacts: [], missing: [], problems: new Map() };
   const plan = await planPrefetch(
     layers.map(({ layer, build }) => ({ layer, ztoc: ztocOf(build, built) })),
     request,
     options,
   );
-  for (const path of plan.missing) tell({ v: 1, type: "prefetch-missing", path });
+  for (const path of plan.missing) {
+    const problem = plan.problems.get(path);
+    tell({ v: 1, type: "prefetch-missing", path, ...(problem === undefined ? {} : { problem }) });
+  }
   for (const { layer, descriptor, bytes } of plan.artifacts) {
     const existed = await putBlob(target, descriptor, bytes, options);
     tell({ v: 1, type: "prefetch-pushed", layer: layer.digest, prefetch: descriptor, existed });

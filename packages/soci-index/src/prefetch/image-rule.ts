@@ -1,13 +1,14 @@
-import { toByteString, type ByteString, type Digest } from "@socikit/oci";
+import { toByteString, type Digest } from "@socikit/oci";
 import type { Ztoc } from "@socikit/ztoc";
 import { componentsOf } from "../tree/entry-path.ts";
 import { mergeTables } from "../tree/merge-tables.ts";
 import { cleanPath } from "./clean-path.ts";
 import { combineRanges } from "./combine-ranges.ts";
 import { ImageFiles, type ImageFile } from "./image-files.ts";
-import { isPattern, parsePattern } from "./path-pattern.ts";
+import { isPattern, parsePattern, patternProblem } from "./path-pattern.ts";
 import type { PrefetchArtifact, PrefetchRange } from "./prefetch-artifact.ts";
 import type { PrefetchPath } from "./prefetch-list.ts";
+import { SearchWork } from "./search-work.ts";
 import { spanLookup } from "./span-lookup.ts";
 
 /** A layer that can be looked into. */
@@ -22,45 +23,65 @@ export interface FoundRanges {
   readonly artifacts: ReadonlyMap<Digest, PrefetchArtifact>;
   /** Cleaned paths, in the order asked for. */
   readonly missing: readonly string[];
+  /** What is wrong with those of them that are broken patterns, in a few words. */
+  readonly problems: ReadonlyMap<string, string>;
 }
 
 /**
  * Looks paths up in the image as a container sees it: names are cleaned, upper layers hide lower ones, links are followed. A
  * path that is there stands for itself, whatever characters it has, and a directory for all files below it; otherwise it is
- * tried as a pattern. Of each file the spans that hold its header, which readers check first, and its content, and none after it.
+ * tried as a pattern. Others get their turn meanwhile, the signal's abort above all. Of each file the spans that hold its header, which readers check first, and its content, and none after it.
+ *
+ * @throws {SociIndexError} `ERR_SOCI_PREFETCH_TOO_BROAD` where more than `maxLooks` names have to be looked at.
  */
 export async function imageRanges(
   layers: readonly KnownLayer[],
   paths: readonly PrefetchPath[],
-  options: { readonly signal?: AbortSignal | undefined },
+  options: { readonly signal?: AbortSignal | undefined; readonly maxLooks?: number | undefined },
 ): Promise<FoundRanges> {
   const tables = layers.map(({ ztoc }) => ztoc.toc);
-  const files = new ImageFiles(await mergeTables(tables, options), tables);
+  const work = new SearchWork(options.maxLooks);
+  const files = new ImageFiles(await mergeTables(tables, options), tables, work);
   const priorities = new PriorityByFile();
-  const missing: string[] = [];
-  for (const { path, priority = 0 } of paths) {
-    options.signal?.throwIfAborted();
-    const cleaned = cleanPath(path);
-    const found = filesOf(files, toByteString(cleaned));
-    if (found === undefined) missing.push(cleaned);
-    else for (const file of found) priorities.add(file, priority);
+  const missing = new Set<string>();
+  const problems = new Map<string, string>();
+  for (const [path, priority] of bestPriorities(paths)) {
+    const components = componentsOf(toByteString(path));
+    work.spend(1 + Math.floor(path.length / 64));
+    const id = files.find(components);
+    const isTried = id === undefined && isPattern(path);
+    const search =
+      id === undefined ? (isTried ? files.filesMatching(parsePattern(components)) : []) : files.filesAt(id);
+    let isThere = id !== undefined;
+    for (const file of search) {
+      // The search goes on where it was.
+      if (file === undefined) await work.turn(options.signal);
+      else {
+        isThere = true;
+        priorities.add(file, priority);
+      }
+    }
+    if (!isThere) missing.add(path);
+    const problem = isTried && !isThere ? patternProblem(components) : undefined;
+    if (problem !== undefined) problems.set(path, problem);
+    if (work.isTurn) await work.turn(options.signal);
   }
   const artifacts = new Map<Digest, PrefetchArtifact>();
   for (const digest of new Set(layers.map((layer) => layer.digest))) {
     const ranges = rangesOf(layers, digest, priorities);
     if (ranges.length > 0) artifacts.set(digest, { ranges: combineRanges(ranges) });
   }
-  return { artifacts, missing };
+  return { artifacts, missing: paths.map(({ path }) => cleanPath(path)).filter((path) => missing.has(path)), problems };
 }
 
-/** The files that a path stands for; `undefined` where it stands for nothing that is there. */
-function filesOf(files: ImageFiles, path: ByteString): readonly ImageFile[] | undefined {
-  const components = componentsOf(path);
-  const id = files.find(components);
-  if (id !== undefined) return [...files.filesAt(id)];
-  if (!isPattern(path)) return undefined;
-  const found = [...files.filesMatching(parsePattern(components))];
-  return found.length > 0 ? found : undefined;
+/** Each cleaned path once, with the best priority that it is asked for with. */
+function bestPriorities(paths: readonly PrefetchPath[]): ReadonlyMap<string, number> {
+  const best = new Map<string, number>();
+  for (const { path, priority = 0 } of paths) {
+    const cleaned = cleanPath(path);
+    best.set(cleaned, Math.min(priority, best.get(cleaned) ?? Number.POSITIVE_INFINITY));
+  }
+  return best;
 }
 
 /** The best priority that was asked for, of each file. */

@@ -1,12 +1,12 @@
 import { byteStringOf, toByteString } from "@socikit/oci";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isPattern, matchesName, parsePattern } from "./path-pattern.ts";
+import { isPattern, matchesName, parsePattern, patternProblem } from "./path-pattern.ts";
 
 function matches(pattern: string, name: string | Uint8Array): boolean {
   const [component] = parsePattern([toByteString(pattern)]);
   if (component?.kind !== "name") throw new Error(`"${pattern}" is no component`);
-  return matchesName(component.parts, toByteString(name));
+  return matchesName(component, toByteString(name));
 }
 
 test.for<[string, string, string, boolean]>([
@@ -71,6 +71,24 @@ test("matchesName() does not take time without end", () => {
   expect(matches(`${"*a".repeat(100)}b`, name)).toBe(false);
   // 30 ms; a pattern that tries every star would not end.
   expect(process.cpuUsage(started).user).toBeLessThan(2_000_000);
+});
+
+test.for([
+  ["a pattern", "usr/lib*/[a-z].so", false],
+  ["a set that nothing closes", "usr/[a-", true],
+  ["one behind a set", "[a]b[c", true],
+  ["an escaped bracket", "\\[a", false],
+  ["the program called [", "usr/bin/[", false],
+] as const)("patternProblem() of %s", ([, path, isBroken]) => {
+  const components = path.split("/").map((component) => toByteString(component));
+  expect(patternProblem(components)).toEqual(isBroken ? expect.stringContaining('"["') : undefined);
+});
+
+test("parsePattern() takes many brackets that nothing closes in one go", () => {
+  const started = process.cpuUsage();
+  parsePattern([toByteString("[".repeat(50_000))]);
+  // 60 ms; with a look for the end of each, seconds.
+  expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
 });
 
 test("isPattern() tells what is worth trying as one", () => {

@@ -8,6 +8,7 @@ import { SOCI_PREFETCH } from "../media-types.ts";
 import { decodeSociIndex } from "../soci-index.ts";
 import { convertRuns, createRuns, optionsOf } from "../testing/golden-runs.ts";
 import { plainLayer, type PlainEntry } from "../testing/plain-layer.ts";
+import { imageRanges } from "./image-rule.ts";
 import {
   describeMissingPath,
   describePrefetch,
@@ -124,6 +125,57 @@ const FILES: readonly PlainEntry[] = [
   ["b", 2048],
   ["c", 1],
 ];
+
+describe("planPrefetch() of many patterns", () => {
+  const files = Array.from({ length: 400 }, (_, i): PlainEntry => [`usr/lib/d${i % 4}/lib${i}.so.1`, 1]);
+  const { layer, ztoc } = plainLayer("many", files, 1024);
+  const patterns = (count: number): string[] => Array.from({ length: count }, (_, i) => `/usr/lib/**/*${i}x*.so`);
+
+  test("lets others have their turn, and its signal end it", async () => {
+    const aborter = new AbortController();
+    setTimeout(() => aborter.abort(new Error("enough")));
+    const started = process.cpuUsage();
+    await expect(
+      planPrefetch([{ layer, ztoc }], { paths: patterns(5_000) }, { signal: aborter.signal }),
+    ).rejects.toThrow("enough");
+    // 0.1 s; all of it would be one and more.
+    expect(process.cpuUsage(started).user).toBeLessThan(600_000);
+  });
+
+  test("looks at each name of the directory that they begin with, and at no other; each takes less than a microsecond", async () => {
+    const elsewhere = Array.from({ length: 20_000 }, (_, i): PlainEntry => [`var/${i}`, 0]);
+    const other = plainLayer("elsewhere", elsewhere, 1024);
+    const started = process.cpuUsage();
+    await planPrefetch([other, { layer, ztoc }], { paths: patterns(500) });
+    // 0.3 s; with the 10 million looks at the other names, 3 and more.
+    expect(process.cpuUsage(started).user).toBeLessThan(1_500_000);
+  });
+
+  test.for([
+    ["patterns", patterns(100)],
+    ["a pattern longer than any name", [`**/${"?*".repeat(20_000)}`]],
+    ["a long path", ["a/".repeat(500_000)]],
+    [
+      "one directory by many names",
+      Array.from({ length: 100 }, (_, i) => `usr/lib/d${i % 4}/../d${i % 3}//`).concat(
+        "usr",
+        "usr/lib",
+        "/",
+        ...patterns(20),
+      ),
+    ],
+  ] as const)("is refused above a bound of looks: %s", async ([, paths]) => {
+    const layers = [{ digest: layer.digest, ztoc }];
+    await expect(
+      imageRanges(
+        layers,
+        paths.map((path) => ({ path })),
+        { maxLooks: 10_000 },
+      ),
+    ).rejects.toThrow(expect.objectContaining({ code: "ERR_SOCI_PREFETCH_TOO_BROAD" }));
+    await imageRanges(layers, [{ path: "usr/lib/**/*1*" }], { maxLooks: 10_000 });
+  });
+});
 
 describe("planPrefetch()", () => {
   test.for<[string, (readonly PlainEntry[] | "unread")[], PrefetchRequest["paths"], Record<string, string>, string[]]>([
@@ -370,9 +422,19 @@ describe("planPrefetch()", () => {
   });
 
   test("gives nothing for nothing", async () => {
-    expect(await planPrefetch([], { paths: ["a"] })).toEqual({ artifacts: [], missing: ["a"] });
-    expect(await planPrefetch([plainLayer("x", FILES)], { paths: [] })).toEqual({ artifacts: [], missing: [] });
+    expect(await planPrefetch([], { paths: ["a"] })).toMatchObject({ artifacts: [], missing: ["a"] });
+    expect(await planPrefetch([plainLayer("x", FILES)], { paths: [] })).toMatchObject({ artifacts: [], missing: [] });
     expect(describeMissingPath("a")).toBe("prefetch file a not found in any layer");
+  });
+
+  test("says what is wrong with a pattern that is broken, where no file is called so", async () => {
+    const layers = [plainLayer("x", [...FILES, ["d/[a-", 9]])];
+    const { missing, problems } = await planPrefetch(layers, { paths: ["b/[a-", "/d/[a-", "[y-z]", "a-"] });
+    expect(missing).toEqual(["b/[a-", "[y-z]", "a-"]);
+    expect([...problems].map(([path, problem]) => describeMissingPath(path, problem))).toEqual([
+      'prefetch file b/[a- not found in any layer: the pattern is broken, a "[" in it has no "]"',
+    ]);
+    expect((await planPrefetch(layers, { paths: ["[a-"], rule: "reference" })).problems.size).toBe(0);
   });
 
   test("refuses priorities that are not integers, and ends with its signal", async () => {

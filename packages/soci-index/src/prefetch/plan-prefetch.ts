@@ -49,6 +49,8 @@ export interface PrefetchPlan {
   readonly artifacts: readonly LayerPrefetch[];
   /** The paths that were not found, cleaned, in the order asked for. */
   readonly missing: readonly string[];
+  /** What is wrong with those of them that are broken patterns, in a few words. Nothing by the reference's rule, which has no patterns. */
+  readonly problems: ReadonlyMap<string, string>;
 }
 
 /**
@@ -56,7 +58,8 @@ export interface PrefetchPlan {
  * descriptors to its index (`createSociIndex(…, { prefetch })`).
  *
  * @param layers All layers of the image, oldest first, those without a zTOC included.
- * @throws {SociIndexError} `ERR_SOCI_TOO_MANY_ENTRIES` for layers that cannot be merged; never by the reference's rule.
+ * @throws {SociIndexError} `ERR_SOCI_TOO_MANY_ENTRIES` for layers that cannot be merged, `ERR_SOCI_PREFETCH_TOO_BROAD` where
+ * finding the paths takes more than 200 million looks at a name; never by the reference's rule.
  * @throws {RangeError} for a priority that is not a safe integer.
  */
 export async function planPrefetch(
@@ -70,9 +73,11 @@ export async function planPrefetch(
     if (!Number.isSafeInteger(priority))
       throw new RangeError(`Cannot prefetch ${JSON.stringify(path)}: priority ${priority} is not an integer`);
   const known = knownLayers(layers);
-  const { artifacts, missing } =
-    request.rule === "reference" ? referenceRanges(known, paths) : await imageRanges(known, paths, options);
-  return { artifacts: layers.flatMap(({ layer }) => layerPrefetch(layer, artifacts)), missing };
+  const { artifacts, missing, problems } =
+    request.rule === "reference"
+      ? await referenceRanges(known, paths, options)
+      : await imageRanges(known, paths, options);
+  return { artifacts: layers.flatMap(({ layer }) => layerPrefetch(layer, artifacts)), missing, problems };
 }
 
 /** Those that can be looked into: a layer counts as having a zTOC where any layer of its digest has one. */
@@ -103,7 +108,7 @@ export function describePrefetch({ layer, descriptor }: Pick<LayerPrefetch, "lay
   return `Created prefetch artifact for layer ${layer.digest}: ${descriptor.digest}`;
 }
 
-/** The line that the reference logs about a path that is in no layer. */
-export function describeMissingPath(path: string): string {
-  return `prefetch file ${path} not found in any layer`;
+/** The line that the reference logs about a path that is in no layer. What is wrong with the path itself, where something is, follows. */
+export function describeMissingPath(path: string, problem?: string): string {
+  return `prefetch file ${path} not found in any layer${problem === undefined ? "" : `: ${problem}`}`;
 }

@@ -5,6 +5,7 @@ import { combineRanges } from "./combine-ranges.ts";
 import type { FoundRanges, KnownLayer } from "./image-rule.ts";
 import type { PrefetchRange } from "./prefetch-artifact.ts";
 import type { PrefetchPath } from "./prefetch-list.ts";
+import { SearchWork } from "./search-work.ts";
 import { spanLookup } from "./span-lookup.ts";
 
 /**
@@ -12,7 +13,12 @@ import { spanLookup } from "./span-lookup.ts";
  * are compared as stored, so `./name` is never found; links are not followed, whiteouts not seen, priorities not known, and a
  * range goes up to the span that holds the byte after the file.
  */
-export function referenceRanges(layers: readonly KnownLayer[], paths: readonly PrefetchPath[]): FoundRanges {
+export async function referenceRanges(
+  layers: readonly KnownLayer[],
+  paths: readonly PrefetchPath[],
+  options: { readonly signal?: AbortSignal | undefined },
+): Promise<FoundRanges> {
+  const work = new SearchWork(Number.POSITIVE_INFINITY);
   const names = paths.map(({ path }) => cleanPath(path));
   const wanted = new Set<ByteString>(names.map((name) => toByteString(name)));
   const found = new Map<ByteString, { readonly digest: Digest; readonly range: PrefetchRange | undefined }>();
@@ -21,8 +27,12 @@ export function referenceRanges(layers: readonly KnownLayer[], paths: readonly P
     if (looked.has(digest)) continue;
     looked.add(digest);
     const rangeOf = referenceRangeOf(ztoc);
-    for (const entry of ztoc.toc)
+    for (const entry of ztoc.toc) {
       if (wanted.has(entry.name) && !found.has(entry.name)) found.set(entry.name, { digest, range: rangeOf(entry) });
+      work.spend(1);
+      // Each layer hides those below.
+      if (work.isTurn) await work.turn(options.signal);
+    }
   }
   const ranges = new Map<Digest, PrefetchRange[]>();
   const missing: string[] = [];
@@ -36,7 +46,11 @@ export function referenceRanges(layers: readonly KnownLayer[], paths: readonly P
     ranges.set(place.digest, all);
     all.push(place.range);
   }
-  return { artifacts: new Map([...ranges].map(([digest, all]) => [digest, { ranges: combineRanges(all) }])), missing };
+  return {
+    artifacts: new Map([...ranges].map(([digest, all]) => [digest, { ranges: combineRanges(all) }])),
+    missing,
+    problems: new Map(),
+  };
 }
 
 /** The reference's range of an entry; `undefined` where the zinfo cannot be read, which ends its search. */
