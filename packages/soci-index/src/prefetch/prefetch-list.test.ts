@@ -21,6 +21,7 @@ test("decodePrefetchList() trims, and splits at nothing", () => {
 
 test.for<[string, string, RegExp, "reference"?]>([
   ["nothing", "", /it is not JSON: it ends early/],
+  ["a byte order mark", '\ufeff["/a"]', /it begins with a byte order mark \(BOM\)/],
   ["an object", '{"files":[]}', /it is not an array/],
   ["a number for a path", '["/a", 1]', /entry 1 is not a path/],
   ["an object where the reference is followed", '[{"path":"/a"}]', /entry 0 is not a path/, "reference"],

@@ -32,6 +32,8 @@ export function parsePrefetchFiles(values: readonly string[]): readonly Prefetch
 export function decodePrefetchList(bytes: Uint8Array, rule: PrefetchRule = "image"): readonly PrefetchPath[] {
   if (bytes.length > MAX_PREFETCH_LIST_SIZE)
     throw failed(`its ${bytes.length} bytes are more than ${MAX_PREFETCH_LIST_SIZE}`);
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
+    throw failed("it begins with a byte order mark (BOM), which JSON does not: save it as UTF-8 without one");
   let json: Json;
   try {
     json = decodeGoJson(bytes);
