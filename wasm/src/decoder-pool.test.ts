@@ -135,9 +135,12 @@ describe("a pool", () => {
     closing.close();
   });
 
-  test.for([0, -1, 1.5, NaN])("of %d workers is refused", (size) => {
-    expect(() => createDecoderPool({ size })).toThrow(RangeError);
-  });
+  test.for<[unknown]>([[0], [-1], [1.5], [NaN], [Infinity], [2 ** 53], ["3"], [null], [{}], [2n], [Symbol("many")]])(
+    "of %s workers is refused",
+    ([size]) => {
+      expect(() => createDecoderPool({ size: size as number })).toThrow(RangeError);
+    },
+  );
 
   test("a span that nobody goes on reading lets the process end; one that is waited for does not", () => {
     const script = `

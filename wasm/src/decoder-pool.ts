@@ -35,11 +35,11 @@ export interface DecoderPool extends SpanDecoder {
  * On Node, Deno and Bun a process waits for workers only while somebody waits for a chunk of theirs: not for an idle pool, nor
  * for spans that nobody goes on reading. In browsers workers stay until `close`.
  *
- * @throws {RangeError} for a size that is no positive integer.
+ * @throws {RangeError} for a size that is no positive integer, or above 2^53 - 1.
  */
 export function createDecoderPool(options: DecoderPoolOptions = {}): DecoderPool {
-  const size = options.size ?? Math.min(4, processorCount());
-  if (!Number.isInteger(size) || size < 1) throw new RangeError(`Cannot open a pool of ${size} workers`);
+  const { size = Math.min(4, processorCount()) } = options;
+  if (!Number.isSafeInteger(size) || size < 1) throw new RangeError(`Cannot open a pool of ${String(size)} workers`);
   return new WorkerPool(size, options);
 }
 

@@ -493,6 +493,18 @@ describe("nextBlock()", () => {
     expect(blocks).toBe(boundaries.length);
   });
 
+  test.for<[unknown]>([[NaN], [undefined], [null], ["0"], [0n]])(
+    "of %s is a TypeError, and closes the scan",
+    ([offset]) => {
+      let asked = 0;
+      const scan = inflate.scanGzip({ nextBlock: () => (asked++ < 2 ? 0 : offset) as number, block: () => {} });
+      expect(() => scan.push(bytes)).toThrow(
+        new TypeError(`Cannot scan: nextBlock() must give a number, it gave ${offset}`),
+      );
+      expect(() => scan.finish()).toThrow(TypeError);
+    },
+  );
+
   test("of Infinity reports none", () => {
     const scan = inflate.scanGzip({ nextBlock: () => Infinity, block: () => expect.fail("reported") });
     scan.push(compressedMember(text));

@@ -53,7 +53,7 @@ export interface GzipSink {
   block?(boundary: BlockBoundary, window: () => Uint8Array): void;
   /**
    * Least uncompressed offset at which boundaries are wanted; asked first, and again after each `block` call. Without
-   * it, all are.
+   * it, all are. Negative ones are 0, and Infinity is never; anything but a number, and NaN, closes the scan by a TypeError.
    */
   nextBlock?(): number;
   /**
@@ -230,7 +230,7 @@ class PooledGzipScan implements GzipScan {
   #decode(core: Core): void {
     // Until the input is used up, or the sink has closed the scan.
     while (this.#core === core) {
-      this.#nextBlock ??= this.#reportsBlocks ? (this.#sink.nextBlock?.() ?? 0) : Infinity;
+      this.#nextBlock ??= this.#reportsBlocks ? this.#askNextBlock() : Infinity;
       // Offset of the byte at `core.output`, from which addresses in the output count.
       const base = this.#uncompressed - (this.#delivered - core.output);
       const status = core.run(core.output + core.outputCapacity, this.#nextBlock - base);
@@ -246,6 +246,14 @@ class PooledGzipScan implements GzipScan {
         return;
       }
     }
+  }
+
+  #askNextBlock(): number {
+    if (this.#sink.nextBlock === undefined) return 0;
+    const offset: unknown = this.#sink.nextBlock();
+    // No offset is at or behind NaN: there would be no boundaries, and nobody would know why.
+    if (typeof offset === "number" && !Number.isNaN(offset)) return offset;
+    throw new TypeError(`Cannot scan: nextBlock() must give a number, it gave ${String(offset)}`);
   }
 
   #reportBlock(core: Core): void {
