@@ -386,18 +386,34 @@ describe("maxZtocBytes", () => {
   const plain = (maxZtocBytes: number, layer: Uint8Array = entries): Promise<ZtocBuild> =>
     build(layer, { compression: "uncompressed", maxZtocBytes });
 
-  test("entries up to the limit are a zTOC, one past it is an error", async () => {
-    // Each entry takes its name and some 30 bytes more until the zTOC is written; the last one may pass the limit.
-    expect((await plain(1000)).ztoc.toc.length).toBe(3);
-    const { code, message } = await errorOf(plain(200));
+  test("a zTOC up to the limit is one, past it is an error", async () => {
+    const { bytes } = await plain(10_000);
+    expect((await plain(bytes.length)).bytes).toEqual(bytes);
+    const { code, message } = await errorOf(plain(bytes.length - 1));
     expect(code).toBe("ERR_ZTOC_TOO_LARGE");
-    expect(message).toContain("more than 200 bytes");
+    expect(message).toContain(`it has ${bytes.length} bytes, more than ${bytes.length - 1}`);
   });
 
-  test("a damaged tar is told as such, whatever its size", async () => {
+  test("entries that must exceed it end the build at once, also by the tables of their PAX records", async () => {
+    // A record has 20 bytes of strings there, and 16 of its table and its place.
+    const records = Array.from({ length: 2000 }, (_, i): [string, string] => [String(1000 + i), ""]);
+    const layer = concat(paxHeader(records), tarEntry({ name: "a" }));
+    async function* endless(): AsyncIterable<Uint8Array> {
+      for (let i = 0; i < 15; i++) yield layer;
+      throw new Error("it was read on");
+    }
+    const { code, message } = await errorOf(
+      buildZtoc(endless(), { compression: "uncompressed", maxZtocBytes: 700_000 }),
+    );
+    expect(code).toBe("ERR_ZTOC_TOO_LARGE");
+    expect(message).toContain("more than 700000 bytes");
+  });
+
+  test("a tar that is damaged before it is told as such", async () => {
     const damaged = entries.slice();
     damaged[2 * 1024 + 148] = 0x39;
-    expect((await errorOf(plain(200, damaged))).code).toMatch(/^ERR_ZTOC_TAR_/);
+    expect((await errorOf(plain(500, damaged))).code).toMatch(/^ERR_ZTOC_TAR_/);
+    expect((await errorOf(plain(300, damaged))).code).toBe("ERR_ZTOC_TOO_LARGE");
   });
 
   test("checkpoints past the limit end the build at once", async () => {

@@ -5,6 +5,7 @@ import {
   entrySlots,
   EntryTableWriter,
   sortedRecords,
+  RECORD_SIZE,
   writePaxRecord,
   writeSlots,
   type EntryNumbers,
@@ -101,7 +102,7 @@ export class EntryLog {
   }
 
   #count(length: number, records: number): void {
-    this.#size += length - STRINGS + LEAST_SIZE;
+    this.#size += length - STRINGS + LEAST_SIZE + RECORD_SIZE * records;
     this.#encodedSizeBound += entrySizeBound(length - STRINGS, records);
   }
 

@@ -156,15 +156,18 @@ export function sortedRecords(records: TocEntry["paxRecords"]): readonly (readon
   return Array.from(records).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** Bytes that a PAX record takes besides its strings: its table, its place in the vector. */
+export const RECORD_SIZE: number = 12 + 4;
+
 /**
  * Most bytes that an entry takes.
  *
  * @param stringsSize Bytes of all its strings, those of its records included.
  */
 export function entrySizeBound(stringsSize: number, paxRecords: number): number {
-  // A record: its table, its place in the vector. An entry: the vector's length, the table's fields with padding, its place in
+  // The vector's length, the table's fields with padding, its place in
   // the vector of entries.
-  return stringsSize + (12 + 4) * paxRecords + 4 + 112 + 4;
+  return stringsSize + RECORD_SIZE * paxRecords + 4 + 112 + 4;
 }
 
 /** Text that is ASCII by its nature is its own ByteString. */

@@ -6,7 +6,7 @@ import { malformed } from "./state-reader.ts";
 /** A byte that no text has, as PNG begins; "ZTOCST"; a line feed. */
 const MAGIC: readonly number[] = [0x89, 0x5a, 0x54, 0x4f, 0x43, 0x53, 0x54, 0x0a];
 /** Goes up with any change of what is saved: here, of the builder and its parts, or of a scan. */
-const VERSION = 1;
+const VERSION = 2;
 
 // Magic, version, four zeros, length of the body, digest of the piece before, and the first bytes of a digest of all that.
 const VERSION_AT = 8;

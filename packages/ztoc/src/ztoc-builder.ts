@@ -38,7 +38,12 @@ export interface ZtocBuilderOptions {
   readonly spanSize?: number | undefined;
   /** Stored in the zTOC. @default {"AWS SOCI CLI v0.2"} */
   readonly buildToolIdentifier?: string | undefined;
-  /** Bytes at which a zTOC is given up, while it is built. The reference's builder stops there too. @default {1_073_741_824} */
+  /**
+   * Most bytes of the zTOC. A build that must exceed them ends at once with `ERR_ZTOC_TOO_LARGE`: give fewer for layers of
+   * somebody else, one of which can make a thousand times its bytes. The reference's builder stops at the default.
+   *
+   * @default {1_073_741_824}
+   */
   readonly maxZtocBytes?: number | undefined;
 }
 
@@ -74,7 +79,8 @@ export let builderState: BuilderState;
  * span; {@linkcode result} lets go of both while it writes.
  *
  * The reference makes two passes, zlib's and then Go's, and reports the first error of the first pass that fails. So an
- * error of the tar stream waits until the compression has been seen to be sound, and is thrown by `result`.
+ * error of the tar stream waits until the compression has been seen to be sound, and is thrown by `result`. A zTOC that must be
+ * too large is an error at once.
  */
 export class ZtocBuilder implements LayerConsumer {
   readonly #compression: CompressionAlgorithm;
@@ -92,8 +98,6 @@ export class ZtocBuilder implements LayerConsumer {
   #needsXattrs = false;
   /** Whether Go's reader would come to a member that it refuses. */
   #meetsBadMember = false;
-  /** Entries alone make the zTOC too large. No more are kept, but the layer is read on: its own errors come first. */
-  #hasTooMany = false;
   #hasEnded = false;
   /** The time of the entry before, and how it is written. */
   #timeBefore: TarTime = { seconds: 0, nanoseconds: 0 };
@@ -191,10 +195,7 @@ export class ZtocBuilder implements LayerConsumer {
       bits: boundary.bits,
       window: window(),
     });
-    if (this.#checkpoints.zinfoSize > this.#maxZtocBytes)
-      throw this.#tooLarge(
-        `${this.#checkpoints.length} checkpoints are more than ${this.#maxZtocBytes} bytes; take a larger span size`,
-      );
+    this.#checkLeastSize();
     this.#spans.cut(boundary.compressed, boundary.compressed - (boundary.bits === 0 ? 0 : 1));
   }
 
@@ -207,15 +208,13 @@ export class ZtocBuilder implements LayerConsumer {
    * Writes the zTOC. Call it once, after the scan has ended.
    *
    * @throws {ZtocError} `ERR_ZTOC_GZIP_MEMBER_UNREADABLE` where Go's gzip reader refuses what zlib accepts, the
-   * `ERR_ZTOC_TAR_…` codes for a damaged tar stream or an entry that no zTOC can hold, `ERR_ZTOC_TOO_LARGE` above 1 GiB.
+   * `ERR_ZTOC_TAR_…` codes for a damaged tar stream or an entry that no zTOC can hold, `ERR_ZTOC_TOO_LARGE` above the limit.
    */
   result(): ZtocBuild {
     if (!this.#hasEnded) throw new TypeError("Cannot build zTOC: the layer has not ended");
     const memberError = this.#meetsBadMember ? this.#members.error(this.#compressedSize) : undefined;
     if (memberError !== undefined) throw memberError;
     if (this.#tar.error !== undefined) throw this.#tar.error;
-    if (this.#hasTooMany)
-      throw this.#tooLarge(`the names and PAX records of its entries are more than ${this.#maxZtocBytes} bytes`);
     const spanDigests = this.#spans.finish();
     const zinfo = this.#serializedZinfo();
     const bytes = writeZtoc(
@@ -233,6 +232,8 @@ export class ZtocBuilder implements LayerConsumer {
       },
       this.#entries.encodedSizeBound,
     );
+    if (bytes.length > this.#maxZtocBytes)
+      throw this.#tooLarge(`it has ${bytes.length} bytes, more than ${this.#maxZtocBytes}`);
     return ztocBuild({
       bytes,
       digest: digestOf(bytes),
@@ -271,7 +272,6 @@ export class ZtocBuilder implements LayerConsumer {
     state.number(this.#uncompressedSize);
     state.flag(this.#needsXattrs);
     state.flag(this.#meetsBadMember);
-    state.flag(this.#hasTooMany);
     state.int64(this.#readBackOffset);
     state.flag(this.#readBackFailed);
     this.#tar.save(state);
@@ -284,7 +284,6 @@ export class ZtocBuilder implements LayerConsumer {
     this.#uncompressedSize = state.integer();
     this.#needsXattrs = state.flag();
     this.#meetsBadMember = state.flag();
-    this.#hasTooMany = state.flag();
     this.#readBackOffset = state.int64();
     this.#readBackFailed = state.flag();
     this.#tar.restore(state);
@@ -309,13 +308,25 @@ export class ZtocBuilder implements LayerConsumer {
     return { size: bytes.length, write: (target) => target.set(bytes) };
   }
 
+  /**
+   * Gives the build up as soon as its zTOC must be too large. What else is wrong with the layer is not found any more: the
+   * reference would tell of that first, but a layer of some megabytes can keep it busy for minutes, and take gigabytes.
+   */
+  #checkLeastSize(): void {
+    const entries = this.#entries.size;
+    const checkpoints = this.#compression === "gzip" ? this.#checkpoints.zinfoSize : 0;
+    if (entries + checkpoints <= this.#maxZtocBytes) return;
+    const hint = checkpoints > entries ? "; take a larger span size" : "";
+    throw this.#tooLarge(
+      `${this.#entries.length} entries and ${this.#checkpoints.length} checkpoints are more than ${this.#maxZtocBytes} bytes${hint}`,
+    );
+  }
+
   #tooLarge(what: string): ZtocError {
     return new ZtocError("ERR_ZTOC_TOO_LARGE", `Cannot build zTOC: cannot marshal Ztoc to flatbuffers: ${what}`);
   }
 
   #addEntry(entry: TarEntry): void {
-    this.#hasTooMany ||= this.#entries.size > this.#maxZtocBytes;
-    if (this.#hasTooMany) return;
     const modTime = this.#formatModTime(entry.modTime);
     const isWide = this.#entries.push({
       name: entry.name,
@@ -333,6 +344,7 @@ export class ZtocBuilder implements LayerConsumer {
       devminor: entry.devminor,
       paxRecords: entry.paxRecords,
     });
+    this.#checkLeastSize();
     this.#needsXattrs ||= needsXattrs(entry);
     this.#warnOfEntry(entry, modTime, isWide);
   }
