@@ -1,6 +1,6 @@
 import { ARTIFACT_COMMANDS } from "./artifact-command-specs.ts";
 import type { CommandSpec, OptionSpec } from "./command-spec.ts";
-import { INDEXING_JSON, INDEXING_OPTION_SPECS } from "./indexing-option-specs.ts";
+import { INDEXING_JSON, INDEXING_OPTION_SPECS, SKIPPED_JSON } from "./indexing-option-specs.ts";
 import { ROOT_OPTION } from "./local-store.ts";
 import { STORE_COMMANDS } from "./store-command-specs.ts";
 
@@ -79,7 +79,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "index a layout on disk, small layers too",
       },
     ],
-    json: `{ image: Descriptor, location: string, indexes: [{ platform?: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }] }`,
+    json: `{ image: Descriptor, location: string, indexes: [{ platform?: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }] }; with exit code 6 { location: string, indexes: [], ${SKIPPED_JSON} }`,
     exits: [0, 1, 2, 3, 4, 5, 6, 130],
     load: async () => (await import("./commands/create.ts")).create,
   },
@@ -155,7 +155,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "as the reference, from a layout on disk",
       },
     ],
-    json: `{ source: Descriptor, image: Descriptor, location: string, originals?: Descriptor, manifests: [{ platform?: string, from: Descriptor, to: Descriptor, index?: Descriptor }], platforms: [{ platform: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }], decisions: [{ code: string, digest: string, message: string, lost?: [string] }] }`,
+    json: `{ source: Descriptor, image: Descriptor, location: string, originals?: Descriptor, manifests: [{ platform?: string, from: Descriptor, to: Descriptor, index?: Descriptor }], platforms: [{ platform: string, manifest: Descriptor, index: Descriptor, ${INDEXING_JSON} }], decisions: [{ code: string, digest: string, message: string, lost?: [string] }] }; with exit code 6 { location: string, platforms: [], ${SKIPPED_JSON} }`,
     exits: [0, 1, 2, 3, 4, 5, 6, 130],
     load: async () => (await import("./commands/convert.ts")).convert,
   },

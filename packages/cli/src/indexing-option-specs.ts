@@ -65,6 +65,10 @@ export const INDEXING_OPTION_SPECS: readonly OptionSpec[] = [
   },
 ];
 
+/** The member `skipped` that `skippedJson` makes, for the same. */
+export const SKIPPED_JSON =
+  'skipped: [{ layer: string, code: "too-small" | "compression" | "foreign", message: string }]';
+
 /** The members that `indexingJson` makes, for the documented shapes of `--json`. */
 export const INDEXING_JSON =
   "layers: [{ layer: Descriptor, ztoc?: Descriptor, reused?: boolean, skipped?: string, warnings: [string] }], prefetch?: [{ layer: string, artifact: Descriptor }], missing?: [string]";

@@ -17,6 +17,11 @@ export function textOf(lines: readonly string[]): string {
   return lines.map((line) => `${printable(line)}\n`).join("");
 }
 
+/** A documented JSON document, for stdout. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
 /** What the builder found odd about layers, a line each. */
 export function warningLines(images: readonly IndexedImage[]): readonly string[] {
   return images.flatMap(({ layers }) =>

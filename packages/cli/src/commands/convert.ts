@@ -1,6 +1,5 @@
 import { loadInflate } from "@socikit/inflate";
 import { formatPlatform } from "@socikit/oci";
-import { SociIndexError } from "@socikit/soci-index";
 import {
   convertImage,
   parseRequestedPlatform,
@@ -13,10 +12,11 @@ import { CliError } from "../errors.ts";
 import { indexingOptions } from "../indexing-options.ts";
 import { indexingPool } from "../indexing-pool.ts";
 import { showIndexing } from "../indexing-progress.ts";
-import { indexingJson, indexingLines, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
+import { indexingJson, indexingLines, jsonText, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
 import type { CliIo } from "../io.ts";
 import type { Invocation } from "../invocation.ts";
 import { openStandalone, type StandaloneFormat } from "../open-standalone.ts";
+import { isNothingToIndex, skippedJson, withSkipHint, type SkippedLayer } from "../skipped-layers.ts";
 import { progressOf, type Progress } from "../progress.ts";
 
 /** `socikit convert` */
@@ -29,12 +29,13 @@ export const convert: CommandRun = async (invocation, io) => {
   const quiet = invocation.flag("quiet");
   const json = invocation.flag("json");
   const progress = progressOf(io, { quiet, debug: invocation.debug });
-  const skipped: string[] = [];
+  const skipped: SkippedLayer[] = [];
+  const messages = (): readonly string[] => skipped.map(({ reason }) => reason.message);
   const pool = indexingPool(io);
   let conversion: Conversion | undefined;
   try {
     conversion = await openPlaces(invocation, io, format, quiet ? undefined : progress);
-    const { image, target, root, tag, mountFrom } = conversion;
+    const { image, target, root, tag, mountFrom, text } = conversion;
     const made = await convertImage({ image, target, inflate: await loadInflate(), pool }, root, {
       ...options,
       tag,
@@ -43,22 +44,21 @@ export const convert: CommandRun = async (invocation, io) => {
       keepOriginals: invocation.flag("keep-originals"),
       nestedIndexes: invocation.flag("expand-nested") ? "expand" : "first",
       onEvent: (event) => {
-        if (event.type === "layer-skipped") skipped.push(event.reason.message);
+        if (event.type === "layer-skipped") skipped.push(event);
         if (!quiet) showIndexing(event, progress);
       },
     }).catch(async (error: unknown) => {
-      const isOutcome = error instanceof SociIndexError && error.code === "ERR_SOCI_NOTHING_TO_INDEX";
       progress.close();
-      if (isOutcome && !quiet && !json) await io.stdout.write(textOf(skipped));
-      throw error;
+      if (!isNothingToIndex(error)) throw error;
+      if (json) await io.stdout.write(jsonText({ location: text, platforms: [], skipped: skippedJson(skipped) }));
+      else if (!quiet) await io.stdout.write(textOf(messages()));
+      throw withSkipHint(error, skipped, invocation);
     });
     await conversion.commit(made.image);
     if (!quiet) for (const line of warningLines(made.platforms)) progress.note(line);
     progress.close();
     await io.stdout.write(
-      json
-        ? `${JSON.stringify(resultJson(made, conversion.text), undefined, 2)}\n`
-        : textOf(quiet ? [made.image.digest] : resultLines(made, skipped)),
+      json ? jsonText(resultJson(made, text)) : textOf(quiet ? [made.image.digest] : resultLines(made, messages())),
     );
   } finally {
     progress.close();

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OCI_LAYER } from "@socikit/oci";
+import { digestOf, OCI_LAYER } from "@socikit/oci";
 import { createMemoryStore, handlerTransport, type Store, type Transport } from "@socikit/registry";
 import { openLayoutDirectory } from "@socikit/registry/node";
 import { createRegistryHandler } from "@socikit/registry/server";
@@ -262,6 +262,38 @@ test("create says why there is nothing to index, and how to index it all the sam
   expect(stderr.text()).toMatch(/→ .*socikit create registry\.test\/a\/image:1 --min-layer-size 0\n$/);
   expect(await referrersOf("a/image", "1")).toEqual([]);
 });
+
+test.for(["create", "convert"])(
+  "%s --json prints a document, and the hint fits the reason, where there is nothing to index",
+  async (command) => {
+    const repository = store.repository("odd/image");
+    const zstd = { bytes: new Uint8Array(20_000), mediaType: "application/vnd.oci.image.layer.v1.tar+zstd" };
+    await repository.tag("zstd", await pushImage(repository, { layers: [zstd] }));
+    await repository.tag("none", await pushImage(repository, { layers: [] }));
+    const of = async (
+      tag: string,
+      ...more: readonly string[]
+    ): Promise<readonly [document: unknown, error: string]> => {
+      const args = [command, `registry.test/odd/image:${tag}`, "registry.test/b/copy:1", "--json", "-q", ...more];
+      const { code, stdout, stderr } = await run(args);
+      expect(code).toBe(6);
+      return [JSON.parse(stdout.text()), stderr.text()];
+    };
+    const list = command === "create" ? "indexes" : "platforms";
+    const [document, hint] = await of("zstd", "--min-layer-size", "0");
+    const skipped = [
+      { layer: digestOf(zstd.bytes), code: "compression", message: expect.stringMatching(/"zstd"$/) as string },
+    ];
+    expect(document).toEqual({ location: "registry.test/b/copy:1", [list]: [], skipped });
+    expect(hint).toMatch(/→ layers in gzip/);
+    const [empty, noLayers] = await of("none");
+    expect(empty).toEqual({ location: "registry.test/b/copy:1", [list]: [], skipped: [] });
+    expect(noLayers).toMatch(/→ the image has no layers/);
+    expect((await of("zstd", "--min-layer-size", "1MiB"))[1]).toMatch(
+      /--min-layer-size 0 in place of the one that is given\n$/,
+    );
+  },
+);
 
 test("create with another destination writes the tag even where nothing can be indexed", async () => {
   const { code } = await run(["create", "registry.test/a/image:1", "registry.test/b/copy:1"]);

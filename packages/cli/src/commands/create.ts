@@ -1,6 +1,5 @@
 import { loadInflate } from "@socikit/inflate";
 import { copyImage, formatPlatform, type Descriptor } from "@socikit/oci";
-import { SociIndexError } from "@socikit/soci-index";
 import { createIndex, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
 import type { CreateLocalOptions, CreateLocalPorts, LocalStore } from "@socikit/soci-index/node";
 import type { CommandRun } from "../command-spec.ts";
@@ -9,10 +8,11 @@ import { CliError } from "../errors.ts";
 import { indexingOptions } from "../indexing-options.ts";
 import { indexingPool } from "../indexing-pool.ts";
 import { showIndexing } from "../indexing-progress.ts";
-import { indexingJson, indexingLines, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
+import { indexingJson, indexingLines, jsonText, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
 import type { CliIo } from "../io.ts";
 import { isSameStore, parseLocation, type Location } from "../location.ts";
 import { createStore, storedName } from "../local-store.ts";
+import { isNothingToIndex, skippedJson, withSkipHint, type SkippedLayer } from "../skipped-layers.ts";
 import { locationOpener, type LocationOpener, type OpenImage, type OpenStore } from "../open-location.ts";
 import { progressOf, type Progress } from "../progress.ts";
 
@@ -38,7 +38,7 @@ export const create: CommandRun = async (invocation, io) => {
     debug: invocation.debug,
     ...(quiet ? {} : { note: (line: string) => progress.note(line) }),
   });
-  const skipped: string[] = [];
+  const skipped: SkippedLayer[] = [];
   const pool = indexingPool(io);
   try {
     const from = await opener.open(source);
@@ -52,7 +52,7 @@ export const create: CommandRun = async (invocation, io) => {
     const indexing: CreateOptions = {
       ...options,
       onEvent: (event) => {
-        if (event.type === "layer-skipped") skipped.push(event.reason.message);
+        if (event.type === "layer-skipped") skipped.push(event);
         if (!quiet) showIndexing(event, progress);
       },
     };
@@ -63,25 +63,26 @@ export const create: CommandRun = async (invocation, io) => {
         : createIndex({ ...ports, target: to.store }, copied?.digest ?? from.target, indexing);
     const made = await making.catch((error: unknown) => {
       // An outcome rather than a failure: a copy is whole without an index, and why there is none is a result too.
-      if (error instanceof SociIndexError && error.code === "ERR_SOCI_NOTHING_TO_INDEX") return error;
+      if (isNothingToIndex(error)) return error;
       throw error;
     });
     const tag = destination === undefined ? undefined : tagFor(destination, source);
     // Last: whoever pulls the tag finds image and index whole.
     if (copied !== undefined && tag !== undefined) await to?.store.tag(tag, copied, { signal: io.signal });
-    if (destination !== undefined || !(made instanceof SociIndexError)) await to?.commit();
-    if (made instanceof SociIndexError) {
+    if (destination !== undefined || !isNothingToIndex(made)) await to?.commit();
+    const location = to?.text ?? local!.directory;
+    const messages = skipped.map(({ reason }) => reason.message);
+    if (isNothingToIndex(made)) {
       progress.close();
-      if (!quiet && !json) await io.stdout.write(textOf(skipped));
-      throw made;
+      if (json) await io.stdout.write(jsonText({ location, indexes: [], skipped: skippedJson(skipped) }));
+      else if (!quiet) await io.stdout.write(textOf(messages));
+      throw withSkipHint(made, skipped, invocation);
     }
     // Quiet is quiet; `--json` tells of them too.
     if (!quiet) for (const line of warningLines(made.indexes)) progress.note(line);
     progress.close();
     await io.stdout.write(
-      json
-        ? `${JSON.stringify(resultJson(made, to?.text ?? local!.directory), undefined, 2)}\n`
-        : textOf(resultLines(made, quiet ? undefined : skipped)),
+      json ? jsonText(resultJson(made, location)) : textOf(resultLines(made, quiet ? undefined : messages)),
     );
   } finally {
     progress.close();
