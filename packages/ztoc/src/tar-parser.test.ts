@@ -584,3 +584,26 @@ test("paxRecord() of the tests counts its own digits", () => {
   expect(paxRecord("a", "b")).toBe("6 a=b\n");
   expect(paxRecord("path", "x".repeat(91))).toHaveLength(101);
 });
+
+describe("TarParser names the entry that an error is about:", () => {
+  const first = tarEntry({ name: "a" }, "1234567");
+  const long = tarEntry({ typeflag: "L" }, "n".repeat(600));
+  test.for<readonly [string, number, Uint8Array]>([
+    ["the first, whose payload is cut", 0, first.subarray(0, 515)],
+    ["the second, whose payload is cut", 1024, concat(first, first.subarray(0, 515))],
+    ["its long name, where there is one", 1024, concat(first, long, first.subarray(0, 515))],
+    ["one of more than 2^53 bytes", 1024, concat(first, tarEntry({ size: base256(2n ** 62n, 12) }, "x"))],
+    ["one whose header is cut", 1024, concat(first, first.subarray(0, 100))],
+    ["one whose header is cut behind its long name", 1024, concat(first, long, first.subarray(0, 100))],
+    ["one whose long name is cut", 1024, concat(first, long.subarray(0, 700))],
+    ["one that is no header", 2048, concat(first, first, new Uint8Array(512).fill(1))],
+    ["the first block of zeros of an end that is cut", 1024, concat(first, new Uint8Array(600))],
+  ])("%s", ([, at, bytes]) => {
+    for (const step of [bytes.length, 100]) {
+      const parser = new TarParser(() => {});
+      for (let from = 0; from < bytes.length; from += step) parser.push(bytes.subarray(from, from + step));
+      parser.finish();
+      expect(parser.error?.message).toContain(`(the entry at byte ${at} of the tar stream`);
+    }
+  });
+});

@@ -200,7 +200,7 @@ export class TarParser {
     const needs = lengthOf(state);
     this.#step = step;
     this.#position = state.integer();
-    this.#headerOffset = lengthOf(state);
+    this.#headerOffset = state.integer();
     this.#payload = lengthOf(state);
     this.#padding = state.integer(BLOCK_SIZE - 1);
     this.#endsWithRecord = state.flag();
@@ -215,7 +215,7 @@ export class TarParser {
     this.#longName = state.byteString();
     this.#longLink = state.byteString();
     this.#records = restoreRecords(state);
-    if (step === "special") state.check(/^[xgLK]$/.test(this.#typeflag), "a special record is of no such type");
+    if (step === "special") state.check(isSpecial(this.#typeflag), "a special record is of no such type");
     if (step === "sparse-map") {
       state.check(this.#payload >= BLOCK_SIZE, "its sparse map does not fit into it");
       this.#sparse = { entry: restorePending(state, this.#records), map: restoreDataMap(state) };
@@ -269,6 +269,8 @@ export class TarParser {
       case "payload":
         return this.#begin("padding", this.#padding);
       case "padding":
+        // A special record is a part of the entry that follows.
+        if (!isSpecial(this.#typeflag)) this.#headerOffset = this.#position;
         return this.#begin("header", BLOCK_SIZE);
       case "ended":
     }
@@ -431,7 +433,6 @@ export class TarParser {
     this.#records = NO_RECORDS;
     this.#longName = EMPTY;
     this.#longLink = EMPTY;
-    this.#headerOffset = this.#position + this.#payload + this.#padding;
     this.#begin("payload", this.#payload);
   }
 
@@ -548,6 +549,11 @@ function applyRecord(entry: PendingEntry, key: string, value: ByteString): boole
     default:
       return true;
   }
+}
+
+/** Whether a header is of a record about the next one: PAX, or a GNU long name. */
+function isSpecial(typeflag: string): boolean {
+  return typeflag === "x" || typeflag === "g" || typeflag === "L" || typeflag === "K";
 }
 
 function untilNul(text: ByteString): ByteString {
