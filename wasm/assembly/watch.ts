@@ -9,7 +9,9 @@
  * Crossings: for each boundary, how many matches behind it have a source that begins before it, four matches at a time.
  * Boundaries are told from the outside, and are taken out when they lie 32768 bytes back: no match reaches them then.
  *
- * It costs 3–5 % under Node 20 and 5–7 % under 24, of which 1–2 % is the second loop, 3 % the word for each match, 1 % the counting.
+ * It costs 3–5 % under Node 20 and 5–7 % under 24, of which 1–2 % is the second loop, 3 % the word for each match, 1 % the counting:
+ * by a harness older than bench/, which finds 4–12 %.
+ *
  * Tried before: leaving the loop for every match that crosses (10–19 % of the speed), counting in the loop without a branch
  * what crosses the latest boundary (2–3 % more: a read, four operations and a boundary to compare with, when V8's registers
  * have run out already).

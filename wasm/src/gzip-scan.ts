@@ -38,7 +38,9 @@ export interface BoundaryCrossing extends BlockBoundary {
 /** What a scan is told, in the order of the stream: all output before a boundary comes before the boundary. */
 export interface GzipSink {
   /**
-   * Output. `bytes` is a view of the decoder's memory and valid during the call only.
+   * Output. `bytes` is a view of the decoder's memory and valid during the call only. It must not be written to: later matches copy
+   * from there, and checksums may be computed after the call, so that what is written comes out again, or
+   * fails as `ERR_INFLATE_CHECKSUM`.
    *
    * @param at Offset of the first byte in the uncompressed stream.
    */
@@ -58,7 +60,7 @@ export interface GzipSink {
   nextBlock?(): number;
   /**
    * What crosses a boundary: told in the order of boundaries, of each that is at or behind {@linkcode nextBlock}, when
-   * no later match can reach before it. Asking for it costs 4–9 % of the speed. Of more than 256 places within 32 KiB
+   * no later match can reach before it. Asking for it costs 4–12 % of the speed. Of more than 256 places within 32 KiB
    * of output, the earlier ones are counted up to the 256th.
    */
   crossing?(crossing: BoundaryCrossing): void;
@@ -68,7 +70,12 @@ export interface GzipSink {
 
 /** Options of a scan. */
 export interface GzipScanOptions {
-  /** Accept zlib members (RFC 1950) too, first or later, as zlib's automatic detection does. Default: false. */
+  /**
+   * Accept zlib members (RFC 1950) too, first or later, as zlib's automatic detection does. Default: false.
+   *
+   * A {@linkcode SpanDecoder} that begins at a boundary in a zlib member cannot go beyond that member's end:
+   * {@linkcode GzipSink.member} tells which these are. Who wants spans across has to begin anew at the next member.
+   */
   readonly zlibMembers?: boolean | undefined;
   /**
    * What {@linkcode GzipScan.save} gave, of a scan with these options: the scan goes on where that one was. Copied. It is

@@ -10,7 +10,7 @@ import { findWindowUse, type WindowRun } from "./window-use.ts";
 export interface LoadOptions {
   /**
    * The compiled module, for hosts that forbid compiling bytes at run time (Cloudflare Workers, a strict
-   * Content-Security-Policy). It is `@socikit/inflate/inflate.wasm`.
+   * Content-Security-Policy). It is that of the file `@socikit/inflate/inflate.wasm`.
    */
   readonly module?: WebAssembly.Module | undefined;
 }

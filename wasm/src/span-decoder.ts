@@ -32,6 +32,10 @@ export interface DecodeOptions {
    * Whether a chunk may lie in memory that is used again when the next one is asked for: for who copies it anyway. It spares
    * a copy, or new memory. Decoders need not make use of it.
    *
+   * Such a chunk must not be written to: it can be what later matches copy from, and what is written then comes out again in
+   * later chunks, or fails as a wrong checksum. Nor must its buffer be kept or transferred, which may be all of a decoder's
+   * memory. Other spans are not harmed.
+   *
    * @default {false}
    */
   readonly lends?: boolean | undefined;
@@ -43,6 +47,10 @@ export interface SpanDecoder {
    * Decodes from `start` and yields the output in `want`, crossing gzip members. Trailers of members whose header was
    * passed are checked; that of the member in which decoding began is not. Bytes behind the last one needed are not
    * looked at.
+   *
+   * The member in which decoding begins is taken for gzip's, which has a trailer of 8 bytes. From a start in a zlib member, whose
+   * trailer has 4, decoding goes to that member's end and not beyond: what follows is looked for 4 bytes too late, and is an error
+   * as a rule. Later zlib members, whose headers are passed, are crossed.
    *
    * @param compressed The compressed stream from `start.byte` on, as much of it as `want` needs. Not kept; it must not
    * change until the iteration ends.

@@ -386,6 +386,13 @@ export function describeDecoder(
         "accepted",
       ],
       ["a zlib member follows", concat(raw, anyTrailer, deflateSync(text)), 2 * text.length, "accepted"],
+      ["the first member is zlib's, and ends there", deflateSync(text).subarray(2), text.length, "accepted"],
+      [
+        "the first member is zlib's: it is taken for gzip's, and the next one is not found",
+        concat(deflateSync(text).subarray(2), member),
+        2 * text.length,
+        "ERR_INFLATE_TRAILING_BYTES",
+      ],
       [
         "a zlib member follows whose checksum is wrong",
         concat(raw, anyTrailer, deflateSync(text).subarray(0, -4), new Uint8Array(4), member),
