@@ -139,6 +139,12 @@ class Walk {
 
   async #configPlatform(manifest: ImageManifest): Promise<Platform | undefined> {
     if (!isImageConfig(manifest)) return undefined;
+    const { digest, size } = manifest.config;
+    if (size > MAX_MANIFEST_SIZE)
+      throw new OciError(
+        "ERR_OCI_TOO_LARGE",
+        `Cannot read config ${digest}: its ${size} bytes are more than ${MAX_MANIFEST_SIZE}`,
+      );
     const stream = await this.#source.stream(manifest.config, this.#options);
     const { platform } = decodeImageConfig(await readAll(stream, MAX_MANIFEST_SIZE, this.#options?.signal));
     return platform.os === "" || platform.architecture === "" ? undefined : platform;

@@ -117,6 +117,39 @@ function handmade() {
   return { store, blob, json, layer, push, image, index };
 }
 
+test("convertImage() refuses an image that would be too large as Go writes it, and a config that is, before it reads a layer", async () => {
+  const { store, image, blob, layer } = handmade();
+  const attempt = async (root: Descriptor): Promise<{ readonly message: unknown; readonly target: MemoryTarget }> => {
+    const { source, streamed, opened } = counting(store);
+    const target = memoryTarget();
+    const failing = convertImage({ image: source, target }, root.digest, SMALL);
+    const message = await failing.then(
+      () => undefined,
+      (error: unknown) => [(error as { code: string }).code, (error as Error).message],
+    );
+    expect([...streamed, ...opened]).not.toContain(LAYER);
+    return { message, target };
+  };
+  // As other tools than Go's may write it: each of these is six characters in Go's JSON.
+  const { digest } = await image(AMD64, [layer(LAYER)]);
+  const document = JSON.parse(new TextDecoder().decode(store.manifests.get(digest))) as object;
+  const annotations = { note: "<".repeat(700_000) };
+  const text = new TextEncoder().encode(JSON.stringify({ ...document, annotations }));
+  const root = await store.pushManifest(text, OCI_MANIFEST);
+  const grown = await attempt(root);
+  const told = new RegExp(
+    `^Cannot convert image: manifest ${root.digest} would have 4200\\d+ bytes, written as Go writes it`,
+  );
+  expect(grown.message).toEqual(["ERR_OCI_TOO_LARGE", expect.stringMatching(told)]);
+  expect(grown.target.log).toEqual([]);
+  const config = blob(OCI_CONFIG, new Uint8Array(4 * 1024 * 1024 + 1).fill(0x20));
+  const large = await attempt(await image(AMD64, [layer(LAYER)], { config }));
+  expect(large.message).toEqual([
+    "ERR_OCI_TOO_LARGE",
+    `Cannot read config ${config.digest}: its 4194305 bytes are more than 4194304`,
+  ]);
+});
+
 test("convertImage() reads each layer once for its copy and its zTOC, and writes the tag last", async () => {
   const { source, streamed, opened } = counting(golden("i04"));
   const target = memoryTarget();

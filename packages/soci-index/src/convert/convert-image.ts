@@ -1,7 +1,9 @@
 import {
   digestOf,
   isTag,
+  MAX_MANIFEST_SIZE,
   OCI_INDEX,
+  OciError,
   type BlobMounter,
   type BlobReader,
   type BlobWriter,
@@ -191,6 +193,10 @@ export async function convertImage(
     keepAttestations: options.keepAttestations ?? false,
     decide,
   });
+  const planOf = new Map(children.map((child, i) => [child, plans[i]!]));
+  // What would be too large for registries is refused before a layer is read. SOCI indexes count by their names alone here.
+  const unbuilt = indexed.map((one) => ({ request: one.request, child: one.chosen.child, bytes: new Uint8Array() }));
+  checkSizes(convertedIndex(working.index, entries, planOf, unbuilt, () => {}));
 
   const { target, inflate } = ports;
   // One layer gains nothing by a thread of its own, and would pay for its start.
@@ -212,8 +218,8 @@ export async function convertImage(
     const bytes = sociIndexBytes(planned, built, settings, prefetch);
     attached.push({ request, child: one.child, bytes, prefetch });
   }
-  const planOf = new Map(children.map((child, i) => [child, plans[i]!]));
   const converted = convertedIndex(working.index, entries, planOf, attached, decide);
+  checkSizes(converted);
   await pushImage(target, converted, read);
   const platforms = platformsOf(indexed, built, converted, attached, settings);
   for (const { index, manifest, platform } of platforms)
@@ -278,6 +284,19 @@ function sociIndexBytes(
   const layers = indexedLayers(planned.layers, built, settings);
   const prefetch = artifacts.map(({ descriptor }) => descriptor);
   return encodeSociIndex(createSociIndex("v2", layers, undefined, { ...settings, prefetch }));
+}
+
+/** Fails before any is written: what is pushed before one that is refused would stay, listed for nothing. */
+function checkSizes(converted: ConvertedIndex): void {
+  const check = (what: string, length: number): void => {
+    if (length > MAX_MANIFEST_SIZE)
+      throw new OciError(
+        "ERR_OCI_TOO_LARGE",
+        `Cannot convert image: ${what} would have ${length} bytes, written as Go writes it, and ${MAX_MANIFEST_SIZE} are the most that registries take`,
+      );
+  };
+  for (const { from, to } of converted.manifests) check(`manifest ${from.digest}`, to.size);
+  check("its index", converted.bytes.length);
 }
 
 /** Writes manifests, each after what it names. */

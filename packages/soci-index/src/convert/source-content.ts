@@ -86,6 +86,11 @@ export class SourceContent {
   async config(descriptor: Descriptor): Promise<Uint8Array> {
     const known = this.#configs.get(descriptor.digest) ?? embeddedIn(descriptor);
     if (known !== undefined) return known;
+    if (descriptor.size > MAX_MANIFEST_SIZE)
+      throw new OciError(
+        "ERR_OCI_TOO_LARGE",
+        `Cannot read config ${descriptor.digest}: its ${descriptor.size} bytes are more than ${MAX_MANIFEST_SIZE}`,
+      );
     const stream = await this.#content.stream(descriptor, this.#options);
     const bytes = await readAll(stream, MAX_MANIFEST_SIZE, this.#options.signal);
     this.#keep(bytes);
