@@ -101,6 +101,12 @@ test.for<readonly [error: Error, args: readonly string[], hint: RegExp, reason: 
   ],
   [new RegistryError("ERR_REGISTRY_NETWORK", "x"), ["ls", "x.io/a:1"], /registry runs/, "no answer"],
   [
+    new OciError("ERR_OCI_PLATFORM_NOT_FOUND", "Cannot choose a platform: the index has no images"),
+    ["convert", "x.io/a:1", "x.io/b:1"],
+    /lists no image$/,
+    "nothing to choose from",
+  ],
+  [
     new RegistryError("ERR_REGISTRY_DENIED", "x", { url: "https://y.io/v2/b/" }),
     ["create", "x.io/a:1", "y.io/b:1"],
     /docker login y\.io/,

@@ -205,8 +205,8 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_SOCI_INDEX_MALFORMED: { exit: verification, hint: ZTOC_DAMAGED },
   ERR_SOCI_INDEX_UNKNOWN_VERSION: { exit: failed, hint: "it was built by a newer tool" },
   ERR_SOCI_INDEX_TOO_LARGE: { exit: verification, hint: ZTOC_DAMAGED },
-  ERR_SOCI_NOT_AN_IMAGE: { exit: usage, hint: "check that the name is an image's, not another artifact's" },
-  ERR_SOCI_UNKNOWN_LAYER_TYPE: { exit: failed, hint: "only images whose layers are tar archives can be indexed" },
+  ERR_SOCI_NOT_AN_IMAGE: { exit: verification, hint: "check that the name is an image's, not another artifact's" },
+  ERR_SOCI_UNKNOWN_LAYER_TYPE: { exit: verification, hint: "only images whose layers are tar archives can be indexed" },
   ERR_SOCI_LAYER_FAILED: { exit: failed, hint: LAYER_DAMAGED },
   ERR_SOCI_STORE_UNKNOWN: { exit: notFound, hint: "look what is there: socikit index list, socikit ztoc list" },
   ERR_SOCI_STORE_BUSY: { exit: failed, hint: "wait until it has ended, then {line}" },
@@ -289,7 +289,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   },
   ERR_LAZY_UNSUPPORTED_COMPRESSION: { exit: failed, hint: "only gzip and plain tar layers can be read yet" },
   ERR_LAZY_NO_INDEX: { exit: notFound, hint: "make one: socikit create {image}" },
-  ERR_LAZY_NOT_AN_IMAGE: { exit: usage, hint: "check that the name is an image's, not another artifact's" },
+  ERR_LAZY_NOT_AN_IMAGE: { exit: verification, hint: "check that the name is an image's, not another artifact's" },
   ERR_LAZY_CLOSED: { exit: failed },
 };
 
@@ -359,6 +359,9 @@ function particularRow(error: unknown, code: string | undefined, { command }: Hi
   // An answer had begun: the registry is there.
   if (code === "ERR_REGISTRY_NETWORK" && (error as { readonly status?: unknown }).status !== undefined)
     return { exit: failed, hint: "the connection broke: try again, {line}" };
+  // There is nothing to choose.
+  if (code === "ERR_OCI_PLATFORM_NOT_FOUND" && error instanceof Error && error.message.endsWith(" has no images"))
+    return { exit: notFound, hint: "check the name: it is of an index that lists no image" };
   if (code === "ERR_ZTOC_TOO_LARGE" && (command === "create" || command === "ztoc build"))
     return {
       exit: failed,
