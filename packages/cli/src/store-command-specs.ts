@@ -2,6 +2,8 @@ import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command-spec.ts";
 import { ROOT_OPTION } from "./local-store.ts";
 
 const JSON_OPTION: OptionSpec = { name: "json", kind: "flag", summary: "print one JSON document on stdout" };
+/** Of commands that print JSON anyway. */
+const SAME_JSON_OPTION: OptionSpec = { ...JSON_OPTION, summary: "the same: it is JSON anyway" };
 const PLAIN_HTTP: OptionSpec = {
   name: "plain-http",
   kind: "flag",
@@ -124,13 +126,14 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
     summary: "print a SOCI index of the local store, as JSON",
     description: ["The manifest as it is, indented."],
     arguments: [{ name: "DIGEST", count: "one", summary: "the index, as index list prints it" }],
-    options: [ROOT_OPTION],
+    options: [ROOT_OPTION, SAME_JSON_OPTION],
     examples: [
       {
         line: "socikit index info sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
         summary: "zTOCs and layers",
       },
     ],
+    json: "the manifest",
     exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/index-info.ts")).indexInfo,
   },
@@ -184,11 +187,9 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
     name: ["ztoc", "info"],
     takesGlobals: true,
     summary: "print what a zTOC holds, as JSON",
-    description: [
-      "The members are those of the reference's `soci ztoc info`: version, build_tool, size, span_size, num_spans, num_files, num_multi_span_files, files[] (filename, offset, size, type, start_span, end_span).",
-    ],
+    description: ["The members are those of the reference's `soci ztoc info`; files is null where there are none."],
     arguments: [ZTOC_ARGUMENT],
-    options: [ROOT_OPTION, PLAIN_HTTP],
+    options: [ROOT_OPTION, PLAIN_HTTP, SAME_JSON_OPTION],
     examples: [
       { line: "socikit ztoc info app.ztoc", summary: "spans and files" },
       {
@@ -196,6 +197,7 @@ export const STORE_COMMANDS: readonly CommandSpec[] = [
         summary: "one of the local store",
       },
     ],
+    json: "{ version: string, build_tool: string, size: number, span_size: number, num_spans: number, num_files: number, num_multi_span_files: number, files: [{ filename: string, offset: number, size: number, type: string, start_span: number, end_span: number }] | null }",
     exits: [0, 1, 2, 3, 4, 5, 130],
     load: async () => (await import("./commands/ztoc-info.ts")).ztocInfo,
   },

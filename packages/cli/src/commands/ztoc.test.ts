@@ -51,6 +51,7 @@ test("ztoc build prints the digest of what -o writes, and info describes it", as
   const bytes = await readFile(join(directory, "out.ztoc"));
   expect(`${digestOf(bytes)}\n`).toBe(alone.out);
   const info = await run("ztoc", "info", "@out.ztoc");
+  expect(await run("ztoc", "info", "@out.ztoc", "--json")).toEqual(info);
   const parsed: unknown = JSON.parse(info.out);
   expect(Object.keys(parsed as object)).toEqual([
     "version",
