@@ -1,4 +1,5 @@
 import { CliError } from "./errors.ts";
+import type { CliIo, CliOutput } from "./io.ts";
 import { parseLocation, type Location } from "./location.ts";
 
 /**
@@ -17,6 +18,22 @@ export function parseDestination(text: string): Location {
       { hint: "host/repo:tag, oci-layout:DIR[:tag] or oci-archive:FILE[:tag]" },
     );
   return location;
+}
+
+/** Names of standard output, as systems have them. */
+const STDOUT: ReadonlySet<string> = new Set(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]);
+
+/** Where a command says what it did: stdout, but where an archive has gone there, which nothing may follow, stderr. */
+export function reportOutput(
+  { stdout, stderr }: Pick<CliIo, "stdout" | "stderr">,
+  archive: string | undefined,
+): CliOutput {
+  return archive !== undefined && STDOUT.has(archive) ? stderr : stdout;
+}
+
+/** The file of an archive; `undefined` of other places. */
+export function archiveFile(location: Location | undefined): string | undefined {
+  return location?.kind === "archive" ? location.file : undefined;
 }
 
 /** The tag that names what is written: the destination's, else the source's, else none. */

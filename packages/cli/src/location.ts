@@ -88,6 +88,12 @@ function parsePath(
   const path = tag !== undefined && isTag(tag) ? named.slice(0, colon) : named;
   if (path === "" || path.endsWith(":"))
     throw locationError(text, `it names no ${form.includes("DIR") ? "directory" : "file"}`, form);
+  if (path === "-")
+    throw locationError(
+      text,
+      "- is no path here",
+      form.includes("FILE") ? "oci-archive:/dev/stdout, or oci-archive:./- for a file of that name" : "oci-layout:./-",
+    );
   return {
     path,
     ...(tag !== undefined && isTag(tag) ? { tag } : {}),

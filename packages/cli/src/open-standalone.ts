@@ -28,6 +28,11 @@ export async function openStandalone(
 ): Promise<StandaloneConversion> {
   const { openLayoutArchive, openLayoutDirectory, stageLayoutArchive, stageLayoutDirectory } =
     await import("@socikit/registry/node");
+  for (const path of [source, destination])
+    if (path === "-")
+      throw new CliError("ERR_CLI_LOCATION", "Cannot convert: - is no path here", {
+        hint: "name a file: DST may be /dev/stdout, or ./- for a file of that name",
+      });
   const kind = await io.files.kind(source);
   if (kind === undefined)
     throw new CliError("ERR_CLI_NO_FILE", `Cannot access input ${JSON.stringify(source)}: it is not there`, {

@@ -162,6 +162,9 @@ test.runIf(process.platform === "linux").for(["oci-layout:/proc/x", "oci-archive
 
 test.for<readonly [args: readonly string[], code: number, error: RegExp, reason: string]>([
   [[SRC], 2, /DST is missing/, "no destination"],
+  [[SRC, "oci-archive:-"], 2, /oci-archive:\/dev\/stdout/, "a dash for standard output"],
+  [[SRC, "oci-layout:-:1"], 2, /oci-layout:\.\/-/, "a dash for a directory"],
+  [["--standalone", ".", "-"], 2, /- is no path here/, "a dash for the reference's archive"],
   [[SRC, "registry.test/b/image"], 2, /neither tag nor digest/, "a destination without tag"],
   [[SRC, `registry.test/b/image@sha256:${"0".repeat(64)}`], 2, /has a tag, not a digest/, "one with a digest"],
   [["registry.test/a/image:9", "registry.test/b/image:1"], 3, /image:9/, "a tag that is not there"],

@@ -8,6 +8,7 @@ import {
 } from "@socikit/soci-index/build";
 import type { CommandRun } from "../command-spec.ts";
 import { openConversion, type Conversion } from "../conversion.ts";
+import { archiveFile, parseDestination, reportOutput } from "../destination.ts";
 import { CliError } from "../errors.ts";
 import { indexingOptions } from "../indexing-options.ts";
 import { indexingPool } from "../indexing-pool.ts";
@@ -22,6 +23,8 @@ import { progressOf, type Progress } from "../progress.ts";
 /** `socikit convert` */
 export const convert: CommandRun = async (invocation, io) => {
   const format = standaloneFormat(invocation);
+  const destination = invocation.argument("DST");
+  const report = reportOutput(io, format === undefined ? archiveFile(parseDestination(destination)) : destination);
   const options = await indexingOptions(invocation, io, {
     parse: parseRequestedPlatform,
     compat: format !== undefined,
@@ -50,14 +53,14 @@ export const convert: CommandRun = async (invocation, io) => {
     }).catch(async (error: unknown) => {
       progress.close();
       if (!isNothingToIndex(error)) throw error;
-      if (json) await io.stdout.write(jsonText({ location: text, platforms: [], skipped: skippedJson(skipped) }));
-      else if (!quiet) await io.stdout.write(textOf(messages()));
+      if (json) await report.write(jsonText({ location: text, platforms: [], skipped: skippedJson(skipped) }));
+      else if (!quiet) await report.write(textOf(messages()));
       throw withSkipHint(error, skipped, invocation);
     });
     await conversion.commit(made.image);
     if (!quiet) for (const line of warningLines(made.platforms)) progress.note(line);
     progress.close();
-    await io.stdout.write(
+    await report.write(
       json ? jsonText(resultJson(made, text)) : textOf(quiet ? [made.image.digest] : resultLines(made, messages())),
     );
   } finally {

@@ -3,7 +3,7 @@ import { copyImage, formatPlatform, type Descriptor } from "@socikit/oci";
 import { createIndex, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
 import type { CreateLocalOptions, CreateLocalPorts, LocalStore } from "@socikit/soci-index/node";
 import type { CommandRun } from "../command-spec.ts";
-import { mountableFrom, parseDestination, tagFor } from "../destination.ts";
+import { archiveFile, mountableFrom, parseDestination, reportOutput, tagFor } from "../destination.ts";
 import { CliError } from "../errors.ts";
 import { indexingOptions } from "../indexing-options.ts";
 import { indexingPool } from "../indexing-pool.ts";
@@ -29,6 +29,7 @@ export const create: CommandRun = async (invocation, io) => {
         hint: `socikit create ${invocation.argument("SRC")} --local`,
       },
     );
+  const report = reportOutput(io, archiveFile(destination));
   const options = await indexingOptions(invocation, io);
   const quiet = invocation.flag("quiet");
   const json = invocation.flag("json");
@@ -74,14 +75,14 @@ export const create: CommandRun = async (invocation, io) => {
     const messages = skipped.map(({ reason }) => reason.message);
     if (isNothingToIndex(made)) {
       progress.close();
-      if (json) await io.stdout.write(jsonText({ location, indexes: [], skipped: skippedJson(skipped) }));
-      else if (!quiet) await io.stdout.write(textOf(messages));
+      if (json) await report.write(jsonText({ location, indexes: [], skipped: skippedJson(skipped) }));
+      else if (!quiet) await report.write(textOf(messages));
       throw withSkipHint(made, skipped, invocation);
     }
     // Quiet is quiet; `--json` tells of them too.
     if (!quiet) for (const line of warningLines(made.indexes)) progress.note(line);
     progress.close();
-    await io.stdout.write(
+    await report.write(
       json ? jsonText(resultJson(made, location)) : textOf(resultLines(made, quiet ? undefined : messages)),
     );
   } finally {

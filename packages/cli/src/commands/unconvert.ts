@@ -1,7 +1,7 @@
 import { isDigest, type Digest } from "@socikit/oci";
 import { unconvertImage, type OriginalPlace, type UnconvertResult } from "@socikit/soci-index/build";
 import type { CommandRun } from "../command-spec.ts";
-import { mountableFrom, parseDestination, tagFor } from "../destination.ts";
+import { archiveFile, mountableFrom, parseDestination, reportOutput, tagFor } from "../destination.ts";
 import { CliError } from "../errors.ts";
 import { showIndexing } from "../indexing-progress.ts";
 import { plainDescriptor, textOf } from "../indexing-report.ts";
@@ -40,7 +40,7 @@ export const unconvert: CommandRun = async (invocation, io) => {
     });
     await to.commit();
     progress.close();
-    await io.stdout.write(
+    await reportOutput(io, archiveFile(destination)).write(
       invocation.flag("json")
         ? `${JSON.stringify(resultJson(made, to.text), undefined, 2)}\n`
         : textOf(quiet ? [made.image.digest] : resultLines(made)),
