@@ -182,6 +182,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_ZTOC_OUTSIDE_ARCHIVE: { exit: verification, hint: ZTOC_DAMAGED },
   // ztoc: building one
   ERR_ZTOC_GZIP_HEADER: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_ZTOC_GZIP_DICTIONARY: { exit: failed, hint: "no zTOC can reach into this layer: pack it anew with gzip" },
   ERR_ZTOC_GZIP_DATA: { exit: verification, hint: LAYER_DAMAGED },
   ERR_ZTOC_GZIP_CHECKSUM: { exit: verification, hint: LAYER_DAMAGED },
   ERR_ZTOC_GZIP_TRUNCATED: { exit: verification, hint: CUT_OFF },

@@ -185,6 +185,12 @@ describe("buildZtoc() refuses, in the reference's words,", () => {
     ["nothing", new Uint8Array(0), "ERR_ZTOC_GZIP_EMPTY", gzipError],
     ["a plain tar", archive, "ERR_ZTOC_GZIP_HEADER", gzipError],
     ["damaged data", flipped(40), "ERR_ZTOC_GZIP_DATA", gzipError],
+    [
+      "a zlib stream that needs a preset dictionary",
+      concat(Uint8Array.of(0x78, 0xbb, 1, 2, 3, 4), layer.subarray(10)),
+      "ERR_ZTOC_GZIP_DICTIONARY",
+      gzipError,
+    ],
     ["a wrong CRC", flipped(-8), "ERR_ZTOC_GZIP_CHECKSUM", gzipError],
     ["a wrong length", flipped(-4), "ERR_ZTOC_GZIP_CHECKSUM", gzipError],
     ["a layer that is cut", layer.subarray(0, -9), "ERR_ZTOC_GZIP_TRUNCATED", gzipError],

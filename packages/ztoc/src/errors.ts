@@ -18,6 +18,7 @@ export const ZTOC_ERROR_CODES = [
   "ERR_ZTOC_OUTSIDE_ARCHIVE",
   // Building one: the compressed stream.
   "ERR_ZTOC_GZIP_HEADER",
+  "ERR_ZTOC_GZIP_DICTIONARY",
   "ERR_ZTOC_GZIP_DATA",
   "ERR_ZTOC_GZIP_CHECKSUM",
   "ERR_ZTOC_GZIP_TRUNCATED",
