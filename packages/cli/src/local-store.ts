@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import type { LocalStore } from "@socikit/soci-index/node";
 import type { OptionSpec } from "./command-spec.ts";
+import { CliError } from "./errors.ts";
 import type { CliIo } from "./io.ts";
 import type { Invocation } from "./invocation.ts";
 import { formatLocation, parseLocation, type Location } from "./location.ts";
@@ -44,13 +45,26 @@ export function askedName(text: string): string {
 
 /** The store, made where it is not there. */
 export async function createStore(invocation: Invocation, io: CliIo): Promise<LocalStore> {
-  return openAt(storeRoot(invocation, io), true);
+  const root = storeRoot(invocation, io);
+  await checkRoot(root, io);
+  return openAt(root, true);
 }
 
 /** The store; `undefined` where none was made yet, which is as good as one that is empty. */
 export async function openStore(invocation: Invocation, io: CliIo): Promise<LocalStore | undefined> {
   const root = storeRoot(invocation, io);
+  await checkRoot(root, io);
   return (await io.files.kind(join(root, "oci-layout"))) === undefined ? undefined : openAt(root, false);
+}
+
+/** A file in the place of the store is no store that was not made yet. */
+async function checkRoot(root: string, { files }: CliIo): Promise<void> {
+  const kind = await files.kind(root);
+  if (kind !== undefined && kind !== "directory")
+    throw new CliError(
+      "ERR_CLI_NOT_A_DIRECTORY",
+      `Cannot open local store ${JSON.stringify(root)}: it is no directory`,
+    );
 }
 
 async function openAt(root: string, create: boolean): Promise<LocalStore> {

@@ -18,6 +18,7 @@ import {
 import type { LayoutArchive, LayoutDirectory } from "@socikit/registry/node";
 import type { PrunePorts, SurveyPorts } from "@socikit/soci-index/lifecycle";
 import { CliError } from "./errors.ts";
+import { formatDuration } from "./format-quantity.ts";
 import type { CliIo } from "./io.ts";
 import { formatLocation, type Location } from "./location.ts";
 
@@ -105,7 +106,9 @@ export function locationOpener(io: CliIo, options: OpenerOptions): LocationOpene
       onEvent(event) {
         if (options.debug) void io.stderr.write(`${printable(eventLine(event))}\n`);
         else if (event.type === "retry")
-          options.note?.(`${event.reason}; trying again, ${event.attempt} of ${event.attempts}`);
+          options.note?.(
+            `${event.reason}; trying again in ${formatDuration(event.delayMs)}, ${event.attempt} of ${event.attempts}`,
+          );
       },
     });
     repositories.set(name, repository);

@@ -287,6 +287,6 @@ test("a request that is sent again is told of, the registry that does not answer
   const busy = handlerTransport(async () => new Response(null, { status: 503, headers: { "retry-after": "0" } }));
   const result = await run(["ls", REF], { openTransport: async () => busy });
   expect(result.code).toBe(1);
-  expect(result.stderr.text()).toMatch(/trying again, 2 of 5\n/);
+  expect(result.stderr.text()).toMatch(/trying again in \d+ ms, 2 of 5\n/);
   expect(result.stderr.text()).toMatch(/given up after 5 attempts/);
 });

@@ -281,6 +281,34 @@ describe("prefetch", () => {
   });
 });
 
+test.for([["index", "list"], ["ztoc", "list"], ["prefetch", "list"], ["gc"], ["rebuild-db"], CREATE])(
+  "%j of a store that is a file fails",
+  async (line) => {
+    await writeFile(root, "");
+    const [code, error] = await failure(...line);
+    expect([code, error]).toEqual([
+      2,
+      expect.stringMatching(/^socikit: Cannot open local store ".*": it is no directory\n/),
+    ]);
+  },
+);
+
+test("gc tells of an index that is listed and not there, and index rm and rebuild-db get rid of it", async () => {
+  const digest = await create();
+  const blob = join(root, "blobs", "sha256", digest.slice("sha256:".length));
+  const bytes = await readFile(blob);
+  await rm(blob);
+  const { code, stderr } = await run(["gc", "--dry-run"]);
+  expect([code, stderr.text()]).toEqual([0, expect.stringContaining(`${digest} is listed and not there; forget it: `)]);
+  expect(JSON.parse(await output("gc", "--dry-run", "--json"))).toMatchObject({ missing: [digest] });
+  expect(JSON.parse(await output("rebuild-db", "--json"))).toMatchObject({ indexes: 0, dropped: [digest] });
+  await writeFile(blob, bytes);
+  await output("rebuild-db", "-q");
+  await rm(blob);
+  await output("index", "rm", digest);
+  expect(JSON.parse(await output("index", "list", "--json"))).toEqual([]);
+});
+
 test("rebuild-db says nothing on stdout, and finds what is there", async () => {
   const digest = await create();
   await writeFile(join(root, "catalogue.json"), "{");
