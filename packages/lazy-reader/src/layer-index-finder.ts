@@ -1,4 +1,4 @@
-import type { BlobReader, Descriptor, ReadOptions } from "@socikit/oci";
+import type { BlobReader, Descriptor, Digest, ReadOptions } from "@socikit/oci";
 import { ztocFor, type SociIndex } from "@socikit/soci-index";
 import { createZtocIndex, decodeZtoc } from "@socikit/ztoc";
 import { LazyReadError } from "./errors.ts";
@@ -9,6 +9,8 @@ import { fetchVerified } from "./verified-fetch.ts";
 export interface FoundLayerIndex {
   /** Bytes that it takes, to fetch and to hold. */
   readonly size: number;
+  /** The blob that it is in, where it is one: what is wrong with it is wrong by whatever index it is found. */
+  readonly digest?: Digest | undefined;
   /** Fetches it, verified. */
   fetch(options: ReadOptions): Promise<ReadableIndex>;
 }
@@ -24,7 +26,7 @@ export function ztocFinder(blobs: BlobReader, index: SociIndex | undefined): Lay
   return (layer) => {
     const ztoc = index === undefined ? undefined : ztocFor(index, layer.digest);
     if (ztoc === undefined) return undefined;
-    return { size: ztoc.size, fetch: (options) => fetchZtoc(blobs, layer, ztoc, options) };
+    return { size: ztoc.size, digest: ztoc.digest, fetch: (options) => fetchZtoc(blobs, layer, ztoc, options) };
   };
 }
 

@@ -892,19 +892,57 @@ describe("openImage() by the first index that can be used", () => {
     expect(rejected).toEqual([expect.objectContaining({ index: empty.digest })]);
   });
 
-  test("tries four, and throws the first one's error", async () => {
-    expect((await openImage({ image: (await images(3, { ztoc: truncated })).images }, "latest")).layers).toHaveLength(
-      1,
-    );
-    const { images: port, listed } = await images(4, { ztoc: truncated });
-    port.blobs.delete(decodeSociIndex(port.manifests.get(listed[0]!)!.bytes).blobs[0]!.digest);
+  test("tries the newest after the first, and 32 in all", async () => {
+    // The good one is the last of forty.
+    const many = await images(40, { ztoc: truncated });
     const rejected: Digest[] = [];
-    const opening = openImage({ image: port }, "latest", {
-      onEvent: (event) => event.type === "index-rejected" && rejected.push(event.index),
-    });
-    await expect(opening).rejects.toEqual(expect.objectContaining({ notFound: true }));
-    expect(rejected).toEqual(listed);
+    const onEvent = (event: LazyEvent): void => void (event.type === "index-rejected" && rejected.push(event.index));
+    expect((await openImage({ image: many.images }, "latest", { onEvent })).index?.digest).toBe(many.good);
+    expect(rejected).toEqual(many.listed.slice(0, 1));
+    // Without it, it is said that there are more, and how one is used.
+    many.images.manifests.delete(many.good);
+    rejected.length = 0;
+    const error: unknown = await openImage({ image: many.images }, "latest", { onEvent }).catch(
+      (error: unknown) => error,
+    );
+    expect(error).toEqual(code("ERR_LAZY_INVALID_INDEX"));
+    expect((error as Error).message).toMatch(/any of the 32 .* \(--index DIGEST\).*Cannot use zTOC/);
+    expect(rejected).toHaveLength(32);
+    expect(rejected.slice(0, 2)).toEqual([many.listed[0], many.listed.at(-1)]);
+    expect(many.images.open_).toBe(0);
+  });
+
+  test("throws the first one's error where none of a few is good", async () => {
+    const { images: port, listed, good } = await images(3, { ztoc: truncated });
+    port.manifests.delete(good);
+    port.blobs.delete(decodeSociIndex(port.manifests.get(listed[0]!)!.bytes).blobs[0]!.digest);
+    await expect(openImage({ image: port }, "latest")).rejects.toEqual(expect.objectContaining({ notFound: true }));
     expect(port.open_).toBe(0);
+  });
+
+  test("fetches a broken zTOC once, however many indexes name it", async () => {
+    const { images: port, listed, manifest, good } = await images(1, { ztoc: truncated });
+    port.manifests.delete(good);
+    const { blobs } = decodeSociIndex(port.manifests.get(listed[0]!)!.bytes);
+    const layer = JSON.parse(new TextDecoder().decode(port.manifests.get(manifest.digest)!.bytes))
+      .layers[0] as Descriptor;
+    for (let i = 0; i < 3; i++) {
+      const index = createSociIndex("v1", [{ layer, ztoc: blobs[0]!, spanSize: 65_536 }], manifest, { buildToolIdentifier: `${i}` });
+      port.putManifest(encodeSociIndex(index), OCI_MANIFEST);
+    }
+    const { stream } = port;
+    let asked = 0;
+    port.stream = (blob) => {
+      asked++;
+      return stream.call(port, blob);
+    };
+    const rejected: LazyEvent[] = [];
+    const opening = openImage({ image: port }, "latest", {
+      onEvent: (event) => event.type === "index-rejected" && rejected.push(event),
+    });
+    await expect(opening).rejects.toEqual(code("ERR_LAZY_INVALID_INDEX"));
+    expect(rejected).toHaveLength(4);
+    expect(asked).toBe(1);
   });
 
   test.for(["the network", "an abort", "the layer itself"] as const)(

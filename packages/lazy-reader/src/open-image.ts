@@ -81,8 +81,9 @@ export interface LazyImage extends PathReader {
 
 /**
  * Opens an image for reading its files without pulling it: finds its SOCI index (the one named, else the manifest's annotation, else
- * the first referrer whose zTOCs can be used, of four at most), and fetches the zTOCs. Layers that have one are not touched until they are read. Those without are fetched
- * whole, verified, and held in memory.
+ * the first referrer, then the newest ones, whose zTOCs can be used: 32 of them at most, and no more once 256 MiB of zTOCs were of no
+ * use), and fetches the zTOCs. Layers that have one are not touched until they are read. Those without are fetched whole, verified,
+ * and held in memory. Where there are indexes and none can be used, the image is not read: what is wrong with the first comes out.
  *
  * Manifests, index and zTOCs are checked against their digests and sizes.
  *

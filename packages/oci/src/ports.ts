@@ -110,8 +110,8 @@ export interface ReferrersAnswer {
   readonly way: "api" | "tag";
   /** What was asked for: the API's path below the repository, with its query, or the tag. */
   readonly asked: string;
-  /** `unsupported`: there is no such API; `absent`: there is no such tag; `unusable`: what is there is no list. */
-  readonly outcome: "listed" | "unsupported" | "absent" | "unusable";
+  /** `unsupported`: there is no such API; `absent`: there is no such tag; `unusable`: what is there is no list; `refused`: an error. */
+  readonly outcome: "listed" | "unsupported" | "absent" | "unusable" | "refused";
   /** Descriptors that were listed, of whatever type. */
   readonly listed: number;
   /** Those among them that were given on: of the type asked for, and not given before. */

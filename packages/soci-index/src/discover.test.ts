@@ -179,19 +179,62 @@ test.for([
   await expect(discover(store, PLAIN)).rejects.toBe(error);
 });
 
-test("discoverSociIndex() looks at 16 candidates and no more", async () => {
-  const other = encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor));
-  for (const [wrong, want] of [
-    [15, digestOf(V1)],
-    [16, undefined],
-  ] as const) {
-    const store = await storeOf(other, V1);
-    store.referrers = async function* () {
-      for (let i = 0; i < wrong; i++) yield store.resolve(digestOf(other));
-      yield store.resolve(digestOf(V1));
-    };
-    expect((await discover(store, PLAIN)).found?.descriptor.digest).toBe(want);
-  }
+const WRONG: readonly Uint8Array[] = Array.from({ length: 70 }, (_, i) =>
+  encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor, { buildToolIdentifier: `${i}` })),
+);
+
+/** Candidates of a store that lists indexes with annotations, as far as they come. */
+async function candidatesOf(listed: readonly Uint8Array[], annotations: Record<string, Record<string, string>> = {}) {
+  const store = await storeOf(...listed);
+  let fetched = 0;
+  const { fetchManifest } = store;
+  store.fetchManifest = (...args) => {
+    fetched++;
+    return fetchManifest(...args);
+  };
+  store.referrers = async function* () {
+    for (const bytes of listed) {
+      const digest = digestOf(bytes);
+      yield { ...(await store.resolve(digest)), artifactType: SOCI_INDEX_V1, annotations: annotations[digest] ?? {} };
+    }
+  };
+  const found: string[] = [];
+  const events: DiscoveryEvent[] = [];
+  const options = { onEvent: (event: DiscoveryEvent): void => void events.push(event) };
+  for await (const { descriptor } of sociIndexCandidates({ index: store }, PLAIN, options))
+    found.push(descriptor.digest);
+  return { found, fetched, codes: events.map(({ code }) => code), messages: events.map(({ message }) => message) };
+}
+
+test.for([
+  [15, "behind"],
+  [16, "behind"],
+  [70, "behind"],
+  [15, "in front"],
+] as const)("sociIndexCandidates() finds a good one with %i of other images %s", async ([count, where]) => {
+  const wrong = WRONG.slice(0, count);
+  const { found } = await candidatesOf(where === "behind" ? [...wrong, V1] : [V1, ...wrong]);
+  expect(found).toEqual([digestOf(V1)]);
+});
+
+test("sociIndexCandidates() looks at 64 and no more, and says how another is used", async () => {
+  const { found, fetched, codes, messages } = await candidatesOf([...WRONG.slice(0, 16), V1, ...WRONG.slice(16)]);
+  expect(found).toEqual([]);
+  expect(fetched).toBe(64);
+  expect(codes).toContain("too-many-referrers");
+  expect(messages.join()).toMatch(/more than 64 manifests .* \(--index DIGEST\)/);
+});
+
+test("sociIndexCandidates() gives the first of the list, then the newest", async () => {
+  const indexes = Array.from({ length: 5 }, (_, i) =>
+    encodeSociIndex(createSociIndex("v1", [], PLAIN.descriptor, { buildToolIdentifier: `${i}` })),
+  );
+  const digests = indexes.map((bytes) => digestOf(bytes));
+  expect((await candidatesOf(indexes)).found).toEqual([0, 4, 3, 2, 1].map((i) => digests[i]));
+  const made = (time: string): Record<string, string> => ({ "org.opencontainers.image.created": time });
+  const annotations = { [digests[1]!]: made("2026-01-01T00:00:00Z"), [digests[2]!]: made("2026-02-01T00:00:00Z") };
+  expect((await candidatesOf(indexes, annotations)).found).toEqual([0, 2, 1, 4, 3].map((i) => digests[i]));
+  expect((await candidatesOf([...indexes, ...indexes])).fetched).toBe(5);
 });
 
 test("discoverSociIndex() does not fall back where what is named is broken or missing", async () => {
@@ -371,12 +414,4 @@ test.for<
   expect(describeTrace(events)).toEqual(
     lines.map((line): unknown => (typeof line === "string" ? line : expect.stringMatching(line))),
   );
-});
-
-test("a trace tells that too many are listed, and of the 16 that were looked at", async () => {
-  const store = await tellingStore([API], ...Array<Uint8Array>(20).fill(V2));
-  const events: DiscoveryEvent[] = [];
-  await discoverSociIndex({ index: store }, PLAIN, { onEvent: (event) => events.push(event) });
-  expect(events.filter(({ code }) => code === "referrer-v2")).toHaveLength(16);
-  expect(events.map(({ code }) => code).slice(-3)).toEqual(["too-many-referrers", "api-listed", "none-usable"]);
 });

@@ -35,7 +35,11 @@ export interface DiscoveredIndex {
 }
 
 /** Most referrers that are looked at. An image has one or two indexes; whoever may push can add as many as they like. */
-const MAX_CANDIDATES = 16;
+const MAX_CANDIDATES = 64;
+/** Most of those without a good one that are looked at in the list's order. */
+const MAX_IN_ORDER = 16;
+/** Most that are listed, to find the newest of them. */
+const MAX_LISTED = 1000;
 
 /** Where indexes are looked for. */
 export interface DiscoveryPorts {
@@ -77,7 +81,9 @@ export async function discoverSociIndex(
  * later that one is of no use, because a zTOC of it is damaged, and wants the next. One that is named has none behind it.
  *
  * Nothing is asked for before it is needed: whoever stops at the first makes the same requests as `discoverSociIndex`, and throws
- * what that throws. At most 16 referrers are looked at, and each is given once.
+ * what that throws. The first of the referrers that is an index of the image comes first, as the reference has it (spec section 15). Where that is of no use the
+ * newest comes next, by `org.opencontainers.image.created` of those that have it, else the last of the list: an index that was made
+ * anew is the last one. At most 64 referrers are looked at, of the first thousand, and each is given once.
  */
 export async function* sociIndexCandidates(
   ports: DiscoveryPorts,
@@ -137,7 +143,6 @@ async function* referrerCandidates(
   tell: Tell,
 ): AsyncGenerator<DiscoveredIndex, void, undefined> {
   const given = new Set<Digest>();
-  let looked = 0;
   let rejected = false;
   const step = "referrers";
   const reject = (code: DiscoveryCode, message: string, index?: Digest): void => {
@@ -145,40 +150,78 @@ async function* referrerCandidates(
     tell({ step, outcome: "rejected", code, message, ...(index === undefined ? {} : { index }) });
   };
   const onAnswer = (answer: ReferrersAnswer): void => tell({ step, outcome: "answered", ...answerOf(answer) });
+  const rest: Descriptor[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  const tryOut = async (referrer: Descriptor): Promise<DiscoveredIndex | undefined> => {
+    const candidate = await fetchCandidate(manifests, referrer, subject, read);
+    if ("code" in candidate) {
+      const message = `${referrer.digest} is listed as a referrer of the image, but ${candidate.why}`;
+      reject(candidate.code, message, referrer.digest);
+      return undefined;
+    }
+    const { digest } = candidate.descriptor;
+    if (given.has(digest)) return undefined;
+    given.add(digest);
+    const message = `${digest} is listed as a referrer of the image, which anyone who may push there can add`;
+    tell({ step, outcome: "found", code: "referrer", index: digest, message });
+    return { ...candidate, via: "referrers" };
+  };
+  const seen = new Set<Digest>();
   try {
     for await (const referrer of lister.referrers(subject, { ...read, artifactType: SOCI_INDEX_V1, onAnswer })) {
       // Not every registry filters.
       if (selectSociIndex([referrer]) === undefined) continue;
-      if (looked === MAX_CANDIDATES) {
-        reject("too-many-referrers", `more than ${MAX_CANDIDATES} manifests are listed as SOCI indexes of the image`);
-        break;
-      }
-      looked++;
-      // One at a time: most often the first that fits is used.
-      const candidate = await fetchCandidate(manifests, referrer, subject, read);
-      if ("code" in candidate) {
-        const message = `${referrer.digest} is listed as a referrer of the image, but ${candidate.why}`;
-        reject(candidate.code, message, referrer.digest);
+      if (seen.has(referrer.digest)) continue;
+      if (seen.size === MAX_LISTED) break;
+      seen.add(referrer.digest);
+      if (given.size > 0 || seen.size > MAX_IN_ORDER) {
+        rest.push(referrer);
         continue;
       }
-      const { digest } = candidate.descriptor;
-      if (given.has(digest)) continue;
-      given.add(digest);
-      const message = `${digest} is listed as a referrer of the image, which anyone who may push there can add`;
-      tell({ step, outcome: "found", code: "referrer", index: digest, message });
-      yield { ...candidate, via: "referrers" };
+      // Most often the first is used, and nothing more is asked for.
+      const found = await tryOut(referrer);
+      if (found !== undefined) yield found;
       // Whoever comes back for another has found no use for this one.
-      rejected = true;
+      if (found !== undefined) rejected = true;
     }
   } catch (error) {
+    read.signal?.throwIfAborted();
+    // What was listed before is there all the same.
+    failure = { error };
+  }
+  const left = MAX_CANDIDATES - (seen.size - rest.length);
+  for (const referrer of newestFirst(rest).slice(0, left)) {
+    // One at a time: the next is looked at where this one is of no use.
+    const found = await tryOut(referrer);
+    if (found !== undefined) yield found;
+  }
+  if (rest.length > left)
+    reject(
+      "too-many-referrers",
+      `more than ${MAX_CANDIDATES} manifests are listed as SOCI indexes of the image, and no more are looked at; one that is named is used (--index DIGEST)`,
+    );
+  if (failure !== undefined) {
     // Whoever may push can write the list too, where the registry keeps it under a tag.
-    if (!(error instanceof OciError)) throw error;
-    reject("list-unusable", `the list of the image's referrers cannot be used: ${error.message}`);
+    if (!(failure.error instanceof OciError)) throw failure.error;
+    reject("list-unusable", `the list of the image's referrers cannot be used: ${failure.error.message}`);
   }
   const message = rejected
     ? `no SOCI index that the registry lists for ${subject} can be used`
     : `the registry lists no SOCI index for ${subject}`;
   tell({ step, outcome: "absent", code: rejected ? "none-usable" : "none-listed", message });
+}
+
+/** Those that say when they were made, the last one first, then the others from the list's end. */
+function newestFirst(listed: readonly Descriptor[]): readonly Descriptor[] {
+  const madeAt = ({ annotations }: Descriptor): number => {
+    const time = Date.parse(annotations?.["org.opencontainers.image.created"] ?? "");
+    return Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time;
+  };
+  return [...listed]
+    .reverse()
+    .map((referrer) => ({ referrer, time: madeAt(referrer) }))
+    .sort((a, b) => (a.time === b.time ? 0 : b.time - a.time))
+    .map(({ referrer }) => referrer);
 }
 
 /** What one way to the list of referrers has answered. */
@@ -195,6 +238,8 @@ function answerOf({
     return { code: way === "api" ? "api-listed" : "tag-listed", asked, message };
   }
   if (outcome === "absent") return { code: "tag-absent", asked, message: `there is no tag ${asked}` };
+  if (outcome === "refused")
+    return { code: "api-refused", asked, message: "the registry answers with an error to the referrers API" };
   if (outcome === "unsupported")
     return { code: "api-unsupported", asked, message: "the registry has no referrers API" };
   return way === "api"

@@ -14,6 +14,7 @@ export const DISCOVERY_CODES = [
   "api-listed",
   "api-unsupported",
   "api-unusable",
+  "api-refused",
   "tag-listed",
   "tag-absent",
   "tag-unusable",
