@@ -42,8 +42,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesGlobals: true,
     summary: "index an image, so that it can be read and started without being downloaded",
     description: [
-      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image stays as it is. Nothing is written to this machine's disk, unless SRC or DST is a layout or archive on it, or with --local.",
-      "Without DST the index is written beside SRC. With DST the image is copied there first, the index written beside the copy, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
+      "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image keeps its digest. Nothing is written to this machine's disk, unless SRC or DST is a layout or archive on it, or with --local.",
+      "Without DST the index is written beside SRC, which CHANGES SRC: a registry gets the index as a referrer of the image, a layout directory or an archive has it and its zTOCs in it from then on. To leave SRC as it is, give DST, or --local. With DST the image is copied there first, the index written beside the copy, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
       "With --local the index goes to the local store instead, for push to send. zTOCs that the store has of a layer and span size, of whatever image, are used again, unless --force is given.",
       "Prints one line a layer, then the digest of each index.",
     ],
@@ -53,7 +53,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         count: "one",
         summary: "the image: host/repo:tag, host/repo@digest, oci-layout:DIR[:tag], oci-archive:FILE[:tag]",
       },
-      { name: "DST", count: "optional", summary: "where a copy of the image and its index go" },
+      {
+        name: "DST",
+        count: "optional",
+        summary: "where a copy of the image and its index go; without it the index is written into SRC",
+      },
     ],
     options: [
       ...INDEXING_OPTION_SPECS,
@@ -89,7 +93,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "make an image with SOCI indexes inside, which any tool can copy whole (v2)",
     description: [
       "Reads each layer once, from where SRC is, for its copy and its zTOC together, and writes the converted image to DST: layers, zTOCs, one SOCI index a platform, manifests that name it, and the image index that lists both; the tag last. Layers are not written to this machine's disk, unless DST is on it. What DST has already is not sent, and its zTOCs are used again, unless --force is given.",
-      "The converted image has other digests than SRC: manifests are written anew, those of platforms without an index too. Attestations are kept what they are with --keep-attestations only; signatures are of the old digests. unconvert gives the original back, of any image with --keep-originals.",
+      "The converted image has other digests than SRC: manifests are written anew, those of platforms without an index too. Attestations are kept what they are with --keep-attestations only; signatures are of the old digests. unconvert gives the original back: of any image, and anywhere, where it was converted with --keep-originals; without, where its digest is known or can be found out.",
       "Digests are those of the reference's convert. --standalone takes and writes what the reference's convert --standalone does: SRC is a layout directory or a tar file, DST a file, or with --format oci-dir a directory, which is replaced; files to prefetch are looked for as with --compat.",
       "Prints one line a layer, then which manifest and which image took the place of which.",
     ],
@@ -161,7 +165,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: ["unconvert"],
-    summary: "give back what an image was before it was converted: the same manifests, under the same digests",
+    summary:
+      "give back what an image was before it was converted: the same manifests, under the same digests (surely after convert --keep-originals)",
     description: [
       "What manifests were comes from the record that convert --keep-originals leaves. Without one, also of images that the reference has converted, they are written as the tools in use write them, and taken for the original where someone knows its digest: whoever names it (--original), an attestation of the image, SRC's place or DST's or another (--place) that has a manifest of that digest or something that refers to it, such as a signature.",
       "Copies what is not there already, layers too, and writes DST's tag last. The converted image stays.",

@@ -61,6 +61,10 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
   ERR_CLI_OTHER_ARTIFACT: { exit: usage, hint: "look what is there: socikit index list, socikit ztoc list" },
   ERR_CLI_NOT_INDEXED: { exit: notFound, hint: "make one first: socikit create {image} --local" },
   ERR_CLI_NO_LAYER: { exit: notFound, hint: "say where the layer is: --layer FILE, or --from IMAGE" },
+  ERR_CLI_NOT_IN_LAYER: {
+    exit: notFound,
+    hint: "list its files with ztoc info; a file of another layer is read by the zTOC of that one",
+  },
   ERR_CLI_NOT_TEXT: { exit: failed, hint: "check that it is the right file: --file PATH" },
   ERR_CLI_RANGE: { exit: usage, hint: "--range 0-99 is the first hundred bytes, --range -100 the last" },
   ERR_CLI_NOT_CONFIRMED: {

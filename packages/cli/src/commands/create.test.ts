@@ -255,6 +255,17 @@ test("create chooses the host's platform, the one asked for, or all", async () =
   expect(elsewhere.code).toBe(3);
 });
 
+test("create -p of an image that is in no index takes it, and says where it is of another platform", async () => {
+  const create = async (...more: readonly string[]): Promise<readonly [number, string]> => {
+    const { code, stderr } = await run(["create", "registry.test/a/image:1", "--min-layer-size", "0", ...more]);
+    return [code, stderr.text()];
+  };
+  const warning = / is of linux\/amd64, not of windows\/amd64: it is the only image there is\n/;
+  expect(await create("-p", "windows/amd64")).toEqual([0, expect.stringMatching(warning)]);
+  expect(await create("-p", "windows/amd64", "-q")).toEqual([0, ""]);
+  expect(await create("-p", "linux/amd64")).toEqual([0, expect.not.stringMatching(/only image/)]);
+});
+
 test("create says why there is nothing to index, and how to index it all the same", async () => {
   const { code, stdout, stderr } = await run(["create", "registry.test/a/image:1"]);
   expect(code).toBe(6);

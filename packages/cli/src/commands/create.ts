@@ -1,5 +1,5 @@
 import { loadInflate } from "@socikit/inflate";
-import { copyImage, formatPlatform, type Descriptor } from "@socikit/oci";
+import { copyImage, formatPlatform, matchesPlatform, type Descriptor } from "@socikit/oci";
 import { createIndex, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
 import type { CreateLocalOptions, CreateLocalPorts, LocalStore } from "@socikit/soci-index/node";
 import type { CommandRun } from "../command-spec.ts";
@@ -80,7 +80,8 @@ export const create: CommandRun = async (invocation, io) => {
       throw withSkipHint(made, skipped, invocation);
     }
     // Quiet is quiet; `--json` tells of them too.
-    if (!quiet) for (const line of warningLines(made.indexes)) progress.note(line);
+    if (!quiet)
+      for (const line of [...otherPlatformLines(made, options), ...warningLines(made.indexes)]) progress.note(line);
     progress.close();
     await report.write(
       json ? jsonText(resultJson(made, location)) : textOf(resultLines(made, quiet ? undefined : messages)),
@@ -92,6 +93,18 @@ export const create: CommandRun = async (invocation, io) => {
   }
   return undefined;
 };
+
+/** An image that is in no index is taken whatever is asked for, as the reference takes it. */
+function otherPlatformLines({ indexes }: CreateResult, { platforms }: CreateOptions): readonly string[] {
+  if (platforms === undefined || platforms === "all" || platforms.length === 0) return [];
+  return indexes.flatMap(({ manifest, platform }) =>
+    platform === undefined || platforms.some((asked) => matchesPlatform(asked, platform))
+      ? []
+      : [
+          `${manifest.digest} is of ${formatPlatform(platform)}, not of ${platforms.map(formatPlatform).join(", ")}: it is the only image there is`,
+        ],
+  );
+}
 
 /** Where the index goes: beside the image, or beside its copy. */
 function openTarget(

@@ -1,6 +1,7 @@
 import {
   createImageTree,
   createPathReader,
+  LazyReadError,
   MergedTree,
   openLayer,
   plainDecoder,
@@ -54,12 +55,21 @@ export const ztocGetFile: CommandRun = async (invocation, io) => {
       await lazy.close();
     }
   } catch (error) {
-    throw locatedError(error, place);
+    throw isUnknownFile(error) ? notInLayer(error, place) : locatedError(error, place);
   } finally {
     await opener.close();
   }
   return undefined;
 };
+
+function isUnknownFile(error: unknown): error is LazyReadError {
+  return error instanceof LazyReadError && error.code === "ERR_LAZY_NOT_FOUND";
+}
+
+/** The image may have the file all the same. */
+function notInLayer(error: LazyReadError, place: string): CliError {
+  return new CliError("ERR_CLI_NOT_IN_LAYER", `${place}: ${error.message}, in this layer`, { cause: error });
+}
 
 interface FoundLayer {
   readonly layer: Descriptor;
