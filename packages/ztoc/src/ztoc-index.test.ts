@@ -35,6 +35,12 @@ const ztoc = gzipZtoc(
 const plan = (index: ZtocIndex, start: number, end: number): readonly number[] =>
   index.plan({ start, end }).map(({ id }) => id);
 
+test("createZtocIndex() of a zTOC without spans, which claims a tar stream all the same, reads nothing of it", () => {
+  const index = indexOf({ ...tarZtoc(0, 100), uncompressedArchiveSize: 512 });
+  expect(plan(index, 5, 5)).toEqual([]);
+  expect(codeOf(() => plan(index, 0, 1))).toBe("ERR_ZTOC_INVALID_SPAN");
+});
+
 describe("createZtocIndex() of a gzip layer", () => {
   const index = indexOf(ztoc);
 

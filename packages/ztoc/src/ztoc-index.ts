@@ -91,6 +91,11 @@ export function createZtocIndex(ztoc: Ztoc, digest: Digest, layer: Descriptor): 
         );
       const pieces: Piece[] = [];
       if (start === end) return pieces;
+      if (bounds.count === 0)
+        throw new ZtocError(
+          "ERR_ZTOC_INVALID_SPAN",
+          `Cannot read bytes ${start} to ${end} of ${layer.digest}: the zTOC has no spans`,
+        );
       // The reference looks up the exclusive end, and fetches a span too many at each boundary (spec section 16.3).
       const last = bounds.idAt(end - 1);
       for (let id = bounds.idAt(start); id <= last; id++)
