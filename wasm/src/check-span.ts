@@ -13,7 +13,12 @@ export function checkBytes(action: string, name: string, bytes: unknown): void {
   throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, ${found} was given`);
 }
 
-/** @throws {RangeError} for a start that cannot be. @throws {TypeError} for bytes that are no Uint8Array. */
+/**
+ * Called when decoding is asked for, and again when it begins: a start is not copied.
+ *
+ * @throws {RangeError} for a start that cannot be.
+ * @throws {TypeError} for bytes that are no Uint8Array, or were transferred away.
+ */
 export function checkStart(start: Start): void {
   if (!Number.isSafeInteger(start.byte) || start.byte < 0) {
     throw new RangeError(`Cannot decode a span: it starts at compressed offset ${start.byte}`);
@@ -21,14 +26,25 @@ export function checkStart(start: Start): void {
   if (!Number.isInteger(start.bits) || start.bits < 0 || start.bits > 7) {
     throw new RangeError(`Cannot decode a span: ${start.bits} bits of its first byte are not 0 to 7`);
   }
-  if (start.blockHeader !== undefined) checkBytes("decode a span", "the header of its block", start.blockHeader);
+  if (start.blockHeader !== undefined) checkPart("the header of its block", start.blockHeader);
   for (const { at, bytes } of start.window) {
-    checkBytes("decode a span", "each piece of its window", bytes);
+    checkPart("each piece of its window", bytes);
     if (!Number.isInteger(at) || at < 0 || at + bytes.length > WINDOW_SIZE) {
       throw new RangeError(
         `Cannot decode a span: ${bytes.length} bytes at ${at} are not in a window of ${WINDOW_SIZE}`,
       );
     }
+  }
+}
+
+function checkPart(name: string, bytes: Uint8Array): void {
+  checkBytes("decode a span", name, bytes);
+  // Taken for empty, what was in it would silently be zeros. `ArrayBuffer.detached` is younger than Node 20.
+  if (bytes.length > 0) return;
+  try {
+    new Uint8Array(bytes.buffer);
+  } catch (cause) {
+    throw new TypeError(`Cannot decode a span: ${name} must not be transferred away`, { cause });
   }
 }
 

@@ -157,6 +157,7 @@ class WorkerPool implements DecoderPool {
   async *#decode(job: Job, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
     signal?.throwIfAborted();
     if (job.want.start === job.want.end) return;
+    checkStart(job.start);
     const onAbort = (): void => job.wake();
     signal?.addEventListener("abort", onAbort, { once: true });
     /** Buffers that go back. */
@@ -216,7 +217,7 @@ class WorkerPool implements DecoderPool {
   #post(job: Job, worker: PoolWorker): void {
     // Posting a view copies all of the buffer that it views: zTOCs are viewed by each of their windows.
     // `slice` of a Buffer would be a view, too.
-    const window = job.start.window.map(({ at, bytes }) => ({ at, bytes: copyOf(bytes) }));
+    const window = job.start.window.map(({ at, bytes }) => ({ at, bytes: new Uint8Array(bytes) }));
     const { blockHeader } = job.start;
     const isShared = typeof SharedArrayBuffer === "function" && job.compressed.buffer instanceof SharedArrayBuffer;
     const compressed = isShared ? job.compressed : copyOf(job.compressed);
@@ -227,7 +228,7 @@ class WorkerPool implements DecoderPool {
         start: {
           ...job.start,
           window,
-          ...(blockHeader === undefined ? {} : { blockHeader: copyOf(blockHeader) }),
+          ...(blockHeader === undefined ? {} : { blockHeader: new Uint8Array(blockHeader) }),
         },
         compressed,
         want: { start: job.want.start + job.received, end: job.want.end },

@@ -28,6 +28,7 @@ async function* decodeMembers(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   signal?.throwIfAborted();
   if (want.start === want.end) return;
+  checkStart(start);
   const bridge = bridgeTo(start, compressed);
   const output = new WantedOutput(want);
   const body = new MemberBody(engine, compressed, start.byte, output, signal);

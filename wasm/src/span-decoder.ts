@@ -57,7 +57,7 @@ export interface SpanDecoder {
    * @param want Half-open, in bytes of output behind `start`.
    * @returns Chunks that are the caller's to keep, unless it has said that they need not be; together exactly `want`.
    * @throws {RangeError} for a start or a range that cannot be.
-   * @throws {TypeError} for bytes that are no Uint8Array.
+   * @throws {TypeError} for bytes that are no Uint8Array, and parts of a start that were transferred away.
    * @throws {InflateError} `ERR_INFLATE_TRUNCATED` when the bytes end before `want` does, or are transferred away
    * meanwhile; or another code.
    */
@@ -96,6 +96,7 @@ async function* decodeSpan(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   signal?.throwIfAborted();
   if (want.start === want.end) return;
+  checkStart(start);
   const core = pool.take();
   try {
     let used = startCore(core, start, compressed, reachOf(start.window));

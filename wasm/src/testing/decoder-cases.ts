@@ -343,6 +343,26 @@ export function describeDecoder(
       expect(await codeOf(Promise.resolve(chunks.next()))).toBe("ERR_INFLATE_TRUNCATED");
     });
 
+    test.for<[string, (own: Uint8Array) => Partial<Start>]>([
+      ["a piece of the window", (own) => ({ window: [{ at: 7, bytes: own }] })],
+      ["a block's header", (own) => ({ blockHeader: own })],
+    ])("decode() refuses %s that is gone, before and when it begins", async ([, startOf]) => {
+      const own = new Uint8Array(5);
+      const chunks = decoder.decode({ ...start, ...startOf(own) }, deflated, want)[Symbol.asyncIterator]();
+      takeAway(own);
+      await expect(chunks.next()).rejects.toThrow(TypeError);
+      expect(() => decoder.decode({ ...start, ...startOf(own) }, deflated, want)).toThrow(
+        /must not be transferred away$/,
+      );
+    });
+
+    test("decode() refuses a window that was changed to one that cannot be, when it begins", async () => {
+      const window = [{ at: 0, bytes: new Uint8Array(5) }];
+      const chunks = decoder.decode({ ...start, window }, deflated, want)[Symbol.asyncIterator]();
+      window[0] = { at: WINDOW_SIZE, bytes: new Uint8Array(5) };
+      await expect(chunks.next()).rejects.toThrow(RangeError);
+    });
+
     test.for<[string, Uint8Array]>([
       ["a stream", deflated],
       [
