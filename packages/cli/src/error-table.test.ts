@@ -101,6 +101,12 @@ test.for<readonly [error: Error, args: readonly string[], hint: RegExp, reason: 
   ],
   [new RegistryError("ERR_REGISTRY_NETWORK", "x"), ["ls", "x.io/a:1"], /registry runs/, "no answer"],
   [
+    new OciError("ERR_OCI_TOO_LARGE", "Cannot convert image: x would have 9 bytes, written as Go writes it, and 4 are"),
+    ["convert", "x.io/a:1", "x.io/b:1"],
+    /with create; or give it shorter annotations$/,
+    "a manifest that grows",
+  ],
+  [
     new OciError("ERR_OCI_PLATFORM_NOT_FOUND", "Cannot choose a platform: the index has no images"),
     ["convert", "x.io/a:1", "x.io/b:1"],
     /lists no image$/,

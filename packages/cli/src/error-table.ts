@@ -364,6 +364,9 @@ function particularRow(error: unknown, code: string | undefined, { command }: Hi
   // An answer had begun: the registry is there.
   if (code === "ERR_REGISTRY_NETWORK" && (error as { readonly status?: unknown }).status !== undefined)
     return { exit: failed, hint: "the connection broke: try again, {line}" };
+  // It is the converted image that is too large.
+  if (code === "ERR_OCI_TOO_LARGE" && error instanceof Error && error.message.includes("written as Go writes it"))
+    return { exit: verification, hint: "index the image as it is, with create; or give it shorter annotations" };
   // There is nothing to choose.
   if (code === "ERR_OCI_PLATFORM_NOT_FOUND" && error instanceof Error && error.message.endsWith(" has no images"))
     return { exit: notFound, hint: "check the name: it is of an index that lists no image" };
