@@ -7,6 +7,8 @@ import { parseNextLink } from "./responses.ts";
 
 /** Most pages of a list: oras-go was given a bound after an endless one (CVE-2026-50163). */
 export const MAX_PAGES: number = 1_000;
+/** Most pages in a row that have no entries: one that filters a list may leave some empty, one that does not end has no others. */
+export const MAX_EMPTY_PAGES: number = 32;
 /** Largest page, in bytes. */
 const MAX_PAGE_SIZE = 4 * 1024 * 1024;
 /** Largest list, in bytes. */
@@ -18,6 +20,8 @@ export interface Page {
   readonly response: ClientResponse;
   /** Its body. */
   readonly bytes: Uint8Array;
+  /** Takes down how many entries it has. */
+  readonly count: (entries: number) => void;
 }
 
 /**
@@ -33,6 +37,8 @@ export async function* pages(
   const seen = new Set<string>();
   let url = first.url;
   let total = 0;
+  let emptyPages = 0;
+  const count = (entries: number): void => void (emptyPages = entries === 0 ? emptyPages + 1 : 0);
   for (;;) {
     seen.add(url.href);
     // Each page names the next.
@@ -40,7 +46,7 @@ export async function* pages(
     const context = client.contextOf(first, response);
     const bytes = await readBody(response.body, MAX_PAGE_SIZE, `answer to "${first.action}"`, context);
     total += bytes.length;
-    yield { response, bytes };
+    yield { response, bytes, count };
     const link = response.status === 200 ? parseNextLink(response.headers.get("link")) : undefined;
     if (link === undefined) return;
     const next = mayContact(url, link, "link to the next page");
@@ -51,13 +57,15 @@ export async function* pages(
         context,
       );
     }
-    if (seen.size >= MAX_PAGES || total > MAX_LIST_SIZE || seen.has(next.href)) {
-      throw new RegistryError(
-        "ERR_REGISTRY_TOO_LARGE",
-        `Cannot ${first.action}: the list does not end after ${seen.size} pages and ${total} bytes`,
-        context,
-      );
-    }
+    const fault = seen.has(next.href)
+      ? `page ${seen.size} names one that came before it as the next`
+      : emptyPages >= MAX_EMPTY_PAGES
+        ? `${emptyPages} pages in a row have no entries`
+        : seen.size >= MAX_PAGES || total > MAX_LIST_SIZE
+          ? `the list does not end after ${seen.size} pages and ${total} bytes`
+          : undefined;
+    if (fault !== undefined)
+      throw new RegistryError("ERR_REGISTRY_TOO_LARGE", `Cannot ${first.action}: ${fault}`, context);
     url = next;
   }
 }

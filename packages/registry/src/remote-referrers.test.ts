@@ -62,7 +62,7 @@ const FILTERED = { "oci-filters-applied": "artifactType" };
 async function registry(
   api: (artifactType: string | null, url: URL) => Response,
   tagged?: readonly Descriptor[] | Uint8Array,
-  options: { readonly deletes?: boolean } = {},
+  options: { readonly deletes?: boolean; readonly maxRetries?: number } = {},
 ): Promise<{ readonly repository: RemoteRepository; readonly asked: string[] }> {
   const store = createMemoryStore();
   const held = store.repository("a/b");
@@ -92,7 +92,11 @@ async function registry(
     headers.delete("oci-subject");
     return new Response(response.body, { status: response.status, headers });
   };
-  return { repository: openRepository("localhost:5000/a/b", { transport: handlerTransport(handler) }), asked };
+  const { maxRetries } = options;
+  return {
+    repository: openRepository("localhost:5000/a/b", { transport: handlerTransport(handler), maxRetries }),
+    asked,
+  };
 }
 
 async function listed(
@@ -274,6 +278,79 @@ describe("referrers() of a registry", () => {
     await expect(listed((await registry(api)).repository, TYPE)).rejects.toMatchObject({
       code: "ERR_OCI_INVALID_MANIFEST",
     });
+  });
+});
+
+describe("referrers() of a registry whose API answers with an error", () => {
+  test.for([
+    [401, "ERR_REGISTRY_UNAUTHORIZED"],
+    [403, "ERR_REGISTRY_DENIED"],
+    [500, "ERR_REGISTRY_STATUS"],
+    [502, "ERR_REGISTRY_STATUS"],
+  ] as const)("%i gives what is under the tag, and throws it then", async ([status, code]) => {
+    const { repository, asked } = await registry(() => new Response("no", { status }), [A.listed, OTHER.listed], {
+      maxRetries: 0,
+    });
+    const found: Descriptor[] = [];
+    const answers: string[] = [];
+    const onAnswer = ({ way, outcome, listed, given }: ReferrersAnswer): void =>
+      void answers.push(`${way} ${outcome} ${listed} ${given}`);
+    const reading = (async () => {
+      for await (const one of repository.referrers(SUBJECT.digest, { artifactType: TYPE, onAnswer })) found.push(one);
+    })();
+    await expect(reading).rejects.toMatchObject({ code, status });
+    expect(found).toEqual([A.listed]);
+    expect(answers).toEqual(["api refused 0 0", "tag listed 2 1"]);
+    // Nothing is written on the strength of it.
+    const before = asked.length;
+    await expect(repository.pushManifest(referrer("d").bytes, OCI_MANIFEST)).rejects.toMatchObject({ code });
+    expect(asked.slice(before).filter((path) => path.startsWith(`PUT manifests/${TAG}`))).toEqual([]);
+  });
+
+  test("throws that, where the tag cannot be read either", async () => {
+    const { repository } = await registry(() => new Response("no", { status: 403 }), SUBJECT_BYTES);
+    await expect(listed(repository, TYPE)).rejects.toMatchObject({ code: "ERR_REGISTRY_DENIED" });
+  });
+});
+
+describe("referrers() of a registry whose list does not end", () => {
+  const link = (url: URL, query: string): Record<string, string> => ({ link: `<${url.pathname}${query}>; rel="next"` });
+
+  test.for<readonly [string, (url: URL) => Response, number, RegExp]>([
+    ["names itself", (url) => list([A.listed], link(url, url.search)), 1, /page 1 names one that came before/],
+    [
+      "goes back",
+      (url) => list([A.listed], link(url, url.searchParams.get("p") === "1" ? "?p=2" : "?p=1")),
+      3,
+      /page 3 names one that came before/,
+    ],
+    [
+      "has no entries",
+      (url) => list([], link(url, `?p=${Number(url.searchParams.get("p") ?? "0") + 1}`)),
+      32,
+      /32 pages in a row have no entries/,
+    ],
+  ])("is given up where it %s, and the tag is asked", async ([, api, pages, message]) => {
+    const { repository, asked } = await registry((_, url) => api(url), [B.listed]);
+    const found: Descriptor[] = [];
+    const reading = (async () => {
+      for await (const one of repository.referrers(SUBJECT.digest, { artifactType: TYPE })) found.push(one);
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: "ERR_REGISTRY_TOO_LARGE",
+      message: expect.stringMatching(message),
+    });
+    expect(found).toContainEqual(B.listed);
+    expect(asked.filter((path) => path.startsWith("GET referrers/"))).toHaveLength(pages);
+  });
+
+  test("is read to its end where only some pages have no entries", async () => {
+    const { repository } = await registry((_, url) => {
+      const page = Number(url.searchParams.get("p") ?? "0");
+      const entries = page === 31 ? [A.listed] : page === 60 ? [B.listed] : [];
+      return list(entries, page === 60 ? {} : link(url, `?p=${page + 1}`));
+    });
+    expect((await listed(repository, TYPE)).found).toEqual([A.listed, B.listed]);
   });
 });
 

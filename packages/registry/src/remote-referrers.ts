@@ -15,7 +15,7 @@ import {
   type ReferrersOptions,
 } from "@socikit/oci";
 import type { ClientRequest, RegistryClient } from "./client.ts";
-import { RegistryError } from "./errors.ts";
+import { RegistryError, type RegistryErrorCode } from "./errors.ts";
 import { fetchManifest, manifestRequest, nameOf, putManifest } from "./manifest-access.ts";
 import { pages } from "./pages.ts";
 import { readBody } from "./read-body.ts";
@@ -51,22 +51,28 @@ export class RemoteReferrers {
    * does not list, then, where a type is asked for and none came, those that the API lists when it is not to filter. Of those
    * without a type the manifests are read, 16 at most. Whoever has found what it looked for leaves, and nothing more is asked.
    *
+   * Where the registry answers the API with an error, or its list does not end, what the tag lists is given all the same, and
+   * then the error is thrown: the list may not be all.
+   *
    * @throws {OciError} for a list that cannot be read, where no other has any.
+   * @throws {RegistryError} what the API answers, at the list's end.
    */
   async *list(subject: Digest, options: ReferrersOptions = {}): AsyncGenerator<Descriptor> {
     const { artifactType } = options;
     const sieve = new ReferrerSieve(artifactType);
     let hidden = false;
     let failure: OciError | undefined;
+    let refusal: RegistryError | undefined;
     if (this.#capability !== "tag") {
       try {
         hidden = yield* this.#fromApi(subject, artifactType, sieve, options);
       } catch (error) {
-        if (!(error instanceof OciError)) throw error;
-        failure = error;
+        if (error instanceof OciError) failure = error;
+        else if (isRefusal(error)) refusal = error;
+        else throw error;
       }
       // Neither there nor not: an error that says that the repository is not.
-      if (this.#capability === "unknown") return;
+      if (this.#capability === "unknown" && refusal === undefined) return;
     } else {
       // Asked before, and remembered: whoever listens now has not heard.
       const { search } = this.#request(subject, artifactType).url;
@@ -78,13 +84,19 @@ export class RemoteReferrers {
         given: 0,
       });
     }
-    yield* this.#fromTag(subject, sieve, options);
+    try {
+      yield* this.#fromTag(subject, sieve, options);
+    } catch (error) {
+      if (refusal !== undefined && (error instanceof RegistryError || error instanceof OciError)) throw refusal;
+      throw error;
+    }
     if (hidden && sieve.given === 0) yield* this.#fromApi(subject, undefined, sieve, options);
     for (const descriptor of sieve.untyped.slice(0, MAX_UNTYPED)) {
       // One after the other: whoever has found what it looked for leaves.
       const typed = await this.#withType(descriptor, options);
       if (typed !== undefined) yield* sieve.take([typed], false);
     }
+    if (refusal !== undefined) throw refusal;
     if (failure !== undefined && sieve.given === 0) throw failure;
   }
 
@@ -100,7 +112,7 @@ export class RemoteReferrers {
     let filtered = false;
     try {
       let first = true;
-      for await (const { response, bytes } of pages(this.#client, request, options)) {
+      for await (const { response, bytes, count } of pages(this.#client, request, options)) {
         if (first) this.#capability = capabilityOf(statusOf(response, bytes)) ?? "unknown";
         if (first && this.#capability !== "api") {
           answer.outcome = "unsupported";
@@ -109,12 +121,14 @@ export class RemoteReferrers {
         first = false;
         const { manifests } = this.#decode(bytes, subject);
         answer.listed += manifests.length;
+        count(manifests.length);
         filtered = artifactType !== undefined && isFiltered(response.headers.get("oci-filters-applied"));
         yield* sieve.take(manifests, filtered);
       }
       return filtered;
     } catch (error) {
       if (error instanceof OciError) answer.outcome = "unusable";
+      if (isRefusal(error)) answer.outcome = "refused";
       throw error;
     } finally {
       this.#tell(subject, answer, options);
@@ -140,7 +154,8 @@ export class RemoteReferrers {
   }
 
   #tell(subject: Digest, answer: Answer, options: ReferrersOptions): void {
-    if (this.#capability === "unknown") return;
+    const isUnanswered = this.#capability === "unknown" && answer.way === "api" && answer.outcome !== "refused";
+    if (isUnanswered) return;
     options.onAnswer?.(answer.result());
     const { way: via, outcome } = answer;
     // That a tag is not there is worth a word only where there is nothing else.
@@ -305,6 +320,23 @@ export class RemoteReferrers {
     );
   }
 }
+
+/**
+ * Whether the registry has answered, and so that it says nothing of what is under a tag. Where the network failed, or the registry asks
+ * to be left alone, nothing else is tried.
+ */
+function isRefusal(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && REFUSALS.has(error.code);
+}
+
+const REFUSALS: ReadonlySet<RegistryErrorCode> = new Set<RegistryErrorCode>([
+  "ERR_REGISTRY_UNAUTHORIZED",
+  "ERR_REGISTRY_DENIED",
+  "ERR_REGISTRY_STATUS",
+  "ERR_REGISTRY_PROTOCOL",
+  "ERR_REGISTRY_REDIRECT",
+  "ERR_REGISTRY_TOO_LARGE",
+]);
 
 /** The list that a tag names. */
 interface ListedTag {

@@ -256,7 +256,7 @@ class Repository implements RemoteRepository {
       },
       options,
     );
-    for await (const { response, bytes } of list) {
+    for await (const { response, bytes, count } of list) {
       const tags = parseTags(bytes);
       if (tags === undefined) {
         throw new RegistryError(
@@ -265,6 +265,7 @@ class Repository implements RemoteRepository {
           this.#client.contextOf({ method: "GET" }, response),
         );
       }
+      count(tags.length);
       yield* tags;
     }
   }

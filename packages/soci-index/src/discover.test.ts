@@ -389,6 +389,18 @@ test.for<
     ],
   ],
   [
+    "an API that answers with an error, and a tag",
+    async () => [await tellingStore([{ ...API, outcome: "refused", listed: 0, given: 0 }, TAG], V2), PLAIN],
+    ["no-annotation", "referrer-v2", "api-refused", "tag-listed", "none-usable"],
+    [
+      /^annotation/,
+      "referrers (v1): answered: the registry answers the referrers API with an error, the fallback tag is asked all the same",
+      /rejected: \S+ is listed as a referrer of the image, but it is a v2 index$/,
+      /^referrers \(v1\): answered: the tag sha256-x lists/,
+      /can be used$/,
+    ],
+  ],
+  [
     "referrers of both ways",
     async () => [
       await tellingStore([API, TAG], BROKEN, encodeSociIndex(createSociIndex("v1", [], ANNOTATED.descriptor)), V1),

@@ -239,7 +239,11 @@ function answerOf({
   }
   if (outcome === "absent") return { code: "tag-absent", asked, message: `there is no tag ${asked}` };
   if (outcome === "refused")
-    return { code: "api-refused", asked, message: "the registry answers with an error to the referrers API" };
+    return {
+      code: "api-refused",
+      asked,
+      message: "the registry answers the referrers API with an error, the fallback tag is asked all the same",
+    };
   if (outcome === "unsupported")
     return { code: "api-unsupported", asked, message: "the registry has no referrers API" };
   return way === "api"

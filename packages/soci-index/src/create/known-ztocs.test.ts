@@ -70,6 +70,18 @@ test("KnownZtocs finds the zTOC that is there, and whether mounts have to look f
   expect(kept?.content?.ztoc.toc.length).toBeGreaterThan(0);
 });
 
+test("KnownZtocs finds what a list of referrers has before it fails", async () => {
+  const made = await indexed();
+  const target: MemoryTarget = {
+    ...made.target,
+    async *referrers(...args) {
+      yield* made.target.referrers(...args);
+      throw Object.assign(new Error("403"), { code: "ERR_REGISTRY_DENIED" });
+    },
+  };
+  expect(await find(target, made)).toMatchObject({ ztoc: made.ztoc, reused: true });
+});
+
 test("KnownZtocs takes a zTOC that is the one that would be built", async () => {
   const made = await indexed();
   // What the cases below change, changed to what it is.

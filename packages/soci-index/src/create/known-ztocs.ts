@@ -11,6 +11,7 @@ import {
   type ManifestReader,
   type ReadOptions,
   type ReferrerLister,
+  type ReferrersOptions,
 } from "@socikit/oci";
 import {
   decodeTarZinfo,
@@ -172,8 +173,7 @@ async function* indexDigests(
     if (named !== undefined) yield named;
   }
   if (tag !== undefined) yield* (await unlessUseless(options, () => indexesUnder(shelf, tag, options))) ?? [];
-  for (const { descriptor } of images)
-    yield* (await unlessUseless(options, () => indexesOf(shelf, descriptor, options))) ?? [];
+  for (const { descriptor } of images) yield* await indexesOf(shelf, descriptor, options);
 }
 
 /** The v2 indexes of the image that is called so. */
@@ -186,16 +186,16 @@ async function indexesUnder(shelf: ManifestReader, tag: string, options: ReadOpt
   return named === undefined ? [] : [named];
 }
 
-/** The v1 indexes that refer to an image. */
+/** The v1 indexes that refer to an image, as far as they can be listed. */
 async function indexesOf(shelf: ZtocShelf, image: Descriptor, options: ReadOptions): Promise<readonly Digest[]> {
   const found: Digest[] = [];
-  for await (const { artifactType, digest } of shelf.referrers?.(image.digest, {
-    ...options,
-    artifactType: SOCI_INDEX_V1,
-  }) ?? []) {
-    if (artifactType !== SOCI_INDEX_V1) continue;
-    if (found.push(digest) === MAX_REFERRERS) break;
-  }
+  await unlessUseless(options, async () => {
+    const listing: ReferrersOptions = { ...options, artifactType: SOCI_INDEX_V1 };
+    for await (const { artifactType, digest } of shelf.referrers?.(image.digest, listing) ?? []) {
+      if (artifactType !== SOCI_INDEX_V1) continue;
+      if (found.push(digest) === MAX_REFERRERS) break;
+    }
+  });
   return found;
 }
 
