@@ -190,7 +190,7 @@ function sealBuild(identity, rest) {
   const piece = concat(new Uint8Array(HEADER_SIZE), identity, body, new Uint8Array(DIGEST_SIZE));
   const end = piece.length - DIGEST_SIZE;
   piece.set(BUILD_MAGIC);
-  piece[8] = 1;
+  piece[8] = 2;
   new DataView(piece.buffer).setFloat64(16, end - HEADER_SIZE, true);
   piece.set(sha256(piece.subarray(0, 56)).subarray(0, 8), 56);
   piece.set(sha256(piece.subarray(0, end)), end);
