@@ -11,6 +11,9 @@ import type { PrefetchPath } from "./prefetch-list.ts";
 import { SearchWork } from "./search-work.ts";
 import { spanLookup } from "./span-lookup.ts";
 
+/** What a path costs before anything is looked at: it is cleaned, and parsed where it is a pattern. */
+const LOOKS_OF_A_PATH = 10;
+
 /** A layer that can be looked into. */
 export interface KnownLayer {
   readonly digest: Digest;
@@ -45,9 +48,19 @@ export async function imageRanges(
   const priorities = new PriorityByFile();
   const missing = new Set<string>();
   const problems = new Map<string, string>();
-  for (const [path, priority] of bestPriorities(paths)) {
+  const wanted: string[] = [];
+  const best = new Map<string, number>();
+  for (const { path, priority = 0 } of paths) {
+    const cleaned = cleanPath(path);
+    wanted.push(cleaned);
+    // Each once, with the best priority that it is asked for with.
+    best.set(cleaned, Math.min(priority, best.get(cleaned) ?? Number.POSITIVE_INFINITY));
+    work.spend(LOOKS_OF_A_PATH + Math.floor(path.length / 64));
+    if (work.isTurn) await work.turn(options.signal);
+  }
+  for (const [path, priority] of best) {
     const components = componentsOf(toByteString(path));
-    work.spend(1 + Math.floor(path.length / 64));
+    work.spend(LOOKS_OF_A_PATH);
     const id = files.find(components);
     const isTried = id === undefined && isPattern(path);
     const search =
@@ -71,17 +84,7 @@ export async function imageRanges(
     const ranges = rangesOf(layers, digest, priorities);
     if (ranges.length > 0) artifacts.set(digest, { ranges: combineRanges(ranges) });
   }
-  return { artifacts, missing: paths.map(({ path }) => cleanPath(path)).filter((path) => missing.has(path)), problems };
-}
-
-/** Each cleaned path once, with the best priority that it is asked for with. */
-function bestPriorities(paths: readonly PrefetchPath[]): ReadonlyMap<string, number> {
-  const best = new Map<string, number>();
-  for (const { path, priority = 0 } of paths) {
-    const cleaned = cleanPath(path);
-    best.set(cleaned, Math.min(priority, best.get(cleaned) ?? Number.POSITIVE_INFINITY));
-  }
-  return best;
+  return { artifacts, missing: wanted.filter((path) => missing.has(path)), problems };
 }
 
 /** The best priority that was asked for, of each file. */
