@@ -5,7 +5,7 @@ import { outputBeforeFault, zlibMembers, zlibRaw } from "./zlib-stream.mjs";
 
 /** Codes of InflateError by what zlib says. */
 const CODES = {
-  header: ["ERR_INFLATE_HEADER", "ERR_INFLATE_TRAILING_BYTES"],
+  header: ["ERR_INFLATE_HEADER", "ERR_INFLATE_DICTIONARY", "ERR_INFLATE_TRAILING_BYTES"],
   data: ["ERR_INFLATE_DATA"],
   truncated: ["ERR_INFLATE_TRUNCATED"],
   checksum: ["ERR_INFLATE_CHECKSUM"],
@@ -94,7 +94,8 @@ export async function createInflateComparison({ createRandom, gzipHeader, gzipMe
     if (fault === "header" && code === "ERR_INFLATE_TRUNCATED") return rest < 10;
     if (fault === "checksum" && code === "ERR_INFLATE_TRUNCATED") return trailer < 8;
     // A zlib header that asks for a dictionary, whose checksum should follow.
-    if (fault === "truncated" && code === "ERR_INFLATE_HEADER") return rest < 6 && (bytes.at(1 - rest) & 0x20) !== 0;
+    if (fault === "truncated" && code === "ERR_INFLATE_DICTIONARY")
+      return rest < 6 && (bytes.at(1 - rest) & 0x20) !== 0;
     // A single byte that can begin no member.
     if (fault === "truncated" && code === "ERR_INFLATE_TRAILING_BYTES") return rest === 1 && bytes.at(-1) !== 0x1f;
     return false;
@@ -152,7 +153,7 @@ async function collect(chunks) {
 
 /** Of an InflateError that says something about the stream; anything else ends the run. */
 function codeOf(error) {
-  if (!/^ERR_INFLATE_(?:HEADER|DATA|TRUNCATED|CHECKSUM|TRAILING_BYTES)$/.test(error.code)) throw error;
+  if (!/^ERR_INFLATE_(?:HEADER|DICTIONARY|DATA|TRUNCATED|CHECKSUM|TRAILING_BYTES)$/.test(error.code)) throw error;
   return error.code;
 }
 

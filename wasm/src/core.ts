@@ -65,7 +65,7 @@ const FAILURES: ReadonlyMap<number, readonly [InflateErrorCode, string]> = new M
   [-22, ["ERR_INFLATE_HEADER", "a gzip header with reserved flags"]],
   [-23, ["ERR_INFLATE_HEADER", "a gzip header that does not match its CRC"]],
   [-24, ["ERR_INFLATE_HEADER", "a zlib header with a compression method other than 8 or a window above 32 KiB"]],
-  [-25, ["ERR_INFLATE_HEADER", "a zlib member that needs a preset dictionary"]],
+  [-25, ["ERR_INFLATE_DICTIONARY", "a zlib member that needs a preset dictionary"]],
   [-30, ["ERR_INFLATE_CHECKSUM", "the output does not match its CRC-32"]],
   [-31, ["ERR_INFLATE_CHECKSUM", "the output does not have the size that the trailer says"]],
   [-32, ["ERR_INFLATE_CHECKSUM", "the output does not match its Adler-32"]],

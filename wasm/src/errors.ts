@@ -2,6 +2,8 @@
 export const INFLATE_ERROR_CODES = [
   /** What should be a member's header is none that is supported. */
   "ERR_INFLATE_HEADER",
+  /** A zlib member needs a preset dictionary: none can be given. */
+  "ERR_INFLATE_DICTIONARY",
   /** The compressed data is invalid. */
   "ERR_INFLATE_DATA",
   /** A member's output does not match the checksum or the size in its trailer. */

@@ -95,7 +95,7 @@ export interface GzipScan {
   /**
    * Decodes what the bytes complete, which can be some hundred bytes less than they are.
    *
-   * @throws {InflateError} `ERR_INFLATE_HEADER`, `ERR_INFLATE_DATA`, `ERR_INFLATE_CHECKSUM` or
+   * @throws {InflateError} `ERR_INFLATE_HEADER`, `ERR_INFLATE_DICTIONARY`, `ERR_INFLATE_DATA`, `ERR_INFLATE_CHECKSUM` or
    * `ERR_INFLATE_TRAILING_BYTES`; `ERR_INFLATE_TRUNCATED` when the sink transfers the chunk away. The scan is then closed. So
    * it is when the sink throws.
    * @throws {TypeError} for anything but a Uint8Array. The scan can go on.

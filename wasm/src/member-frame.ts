@@ -16,7 +16,7 @@ const RESERVED = 0xe0;
  *
  * @param stream Offset in the compressed stream of the first of `bytes`, for errors.
  * @returns Its format, and the offset in `bytes` where its DEFLATE stream begins; `undefined` where `bytes` end at `from`.
- * @throws {InflateError} `ERR_INFLATE_HEADER`, `ERR_INFLATE_TRAILING_BYTES` or `ERR_INFLATE_TRUNCATED`.
+ * @throws {InflateError} `ERR_INFLATE_HEADER`, `ERR_INFLATE_DICTIONARY`, `ERR_INFLATE_TRAILING_BYTES` or `ERR_INFLATE_TRUNCATED`.
  */
 export function readMemberHeader(
   bytes: Uint8Array,
@@ -34,7 +34,7 @@ export function readMemberHeader(
   if (first === undefined || second === undefined) throw first === 0x1f ? truncated() : trailing();
   if (first !== 0x1f || second !== 0x8b) {
     if (((first << 8) | second) % 31 !== 0 || (first & 15) !== 8 || first >> 4 > 7) throw trailing();
-    if (second & 0x20) throw fail("ERR_INFLATE_HEADER", "a zlib member that needs a preset dictionary");
+    if (second & 0x20) throw fail("ERR_INFLATE_DICTIONARY", "a zlib member that needs a preset dictionary");
     return { format: "zlib", end: from + 2 };
   }
   if (available < 10 || method === undefined || flags === undefined) throw truncated();

@@ -161,6 +161,7 @@ export const ERROR_TABLE: Readonly<Record<KnownErrorCode, ErrorRow>> = {
 
   // inflate
   ERR_INFLATE_HEADER: { exit: verification, hint: LAYER_DAMAGED },
+  ERR_INFLATE_DICTIONARY: { exit: verification, hint: LAYER_DAMAGED },
   ERR_INFLATE_DATA: { exit: verification, hint: LAYER_DAMAGED },
   ERR_INFLATE_CHECKSUM: { exit: verification, hint: LAYER_DAMAGED },
   ERR_INFLATE_TRUNCATED: { exit: verification, hint: CUT_OFF },

@@ -172,21 +172,18 @@ function gzipSink(consumers: readonly LayerConsumer[]): GzipSink {
 
 const GZIP_CODES: ReadonlyMap<string, ZtocErrorCode> = new Map([
   ["ERR_INFLATE_HEADER", "ERR_ZTOC_GZIP_HEADER"],
+  ["ERR_INFLATE_DICTIONARY", "ERR_ZTOC_GZIP_DICTIONARY"],
   ["ERR_INFLATE_DATA", "ERR_ZTOC_GZIP_DATA"],
   ["ERR_INFLATE_CHECKSUM", "ERR_ZTOC_GZIP_CHECKSUM"],
   ["ERR_INFLATE_TRUNCATED", "ERR_ZTOC_GZIP_TRUNCATED"],
   ["ERR_INFLATE_TRAILING_BYTES", "ERR_ZTOC_GZIP_TRAILING_BYTES"],
 ]);
 
-/** The decoder has one code for this and for headers that are damaged. */
-const NEEDS_DICTIONARY = "a zlib member that needs a preset dictionary";
-
 /** The reference has one error for all of these: zlib's −3. A code tells whether the decoder made it, in any realm. */
 function gzipError(error: unknown, size: number): unknown {
   if (!(error instanceof Error) || !("code" in error)) return error;
-  let code = size === 0 ? "ERR_ZTOC_GZIP_EMPTY" : GZIP_CODES.get(String(error.code));
+  const code = size === 0 ? "ERR_ZTOC_GZIP_EMPTY" : GZIP_CODES.get(String(error.code));
   if (code === undefined) return error;
-  if (code === "ERR_ZTOC_GZIP_HEADER" && error.message.includes(NEEDS_DICTIONARY)) code = "ERR_ZTOC_GZIP_DICTIONARY";
   const found = size === 0 ? "the layer is empty" : error.message.replace(/^Cannot inflate: /, "");
   return new ZtocError(code, `Cannot index layer: could not generate gzip zinfo. gzip error: -3 (${found})`, {
     cause: error,

@@ -478,7 +478,7 @@ export function describeDecoder(
         more,
         "ERR_INFLATE_HEADER",
       ],
-      ["a dictionary is asked for", concat(raw, anyTrailer, Uint8Array.of(0x78, 0xbb)), more, "ERR_INFLATE_HEADER"],
+      ["a dictionary is asked for", concat(raw, anyTrailer, Uint8Array.of(0x78, 0xbb)), more, "ERR_INFLATE_DICTIONARY"],
       [
         "a later member is cut",
         concat(raw, anyTrailer, member.subarray(0, 30)),
