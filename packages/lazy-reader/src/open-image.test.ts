@@ -927,7 +927,9 @@ describe("openImage() by the first index that can be used", () => {
     const layer = JSON.parse(new TextDecoder().decode(port.manifests.get(manifest.digest)!.bytes))
       .layers[0] as Descriptor;
     for (let i = 0; i < 3; i++) {
-      const index = createSociIndex("v1", [{ layer, ztoc: blobs[0]!, spanSize: 65_536 }], manifest, { buildToolIdentifier: `${i}` });
+      const index = createSociIndex("v1", [{ layer, ztoc: blobs[0]!, spanSize: 65_536 }], manifest, {
+        buildToolIdentifier: `${i}`,
+      });
       port.putManifest(encodeSociIndex(index), OCI_MANIFEST);
     }
     const { stream } = port;
