@@ -499,7 +499,7 @@ describe("nextBlock()", () => {
       let asked = 0;
       const scan = inflate.scanGzip({ nextBlock: () => (asked++ < 2 ? 0 : offset) as number, block: () => {} });
       expect(() => scan.push(bytes)).toThrow(
-        new TypeError(`Cannot scan: nextBlock() must give a number, it gave ${offset}`),
+        new TypeError(`Cannot scan: nextBlock() must give a number, it gave ${String(offset)}`),
       );
       expect(() => scan.finish()).toThrow(TypeError);
     },

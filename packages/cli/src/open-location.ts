@@ -215,9 +215,9 @@ async function openLayout(
     });
   const { openLayoutDirectory, openNewLayoutDirectory } = await import("@socikit/registry/node");
   if (make === undefined) return openLayoutDirectory(directory);
-  const { layout, removeEmpty } = await openNewLayoutDirectory(directory);
-  make(removeEmpty);
-  return layout;
+  const made = await openNewLayoutDirectory(directory);
+  make(() => made.removeEmpty());
+  return made.layout;
 }
 
 async function openArchiveFile(location: Location & { readonly kind: "archive" }, io: CliIo): Promise<LayoutArchive> {
