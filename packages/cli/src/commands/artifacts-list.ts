@@ -9,7 +9,7 @@ import {
 import type { CommandRun } from "../command-spec.ts";
 import { formatBytes } from "../format-quantity.ts";
 import { parseRepository } from "../location.ts";
-import { locationOpener } from "../open-location.ts";
+import { notingOpener } from "../noting-opener.ts";
 import { progressOf } from "../progress.ts";
 import { surveyed } from "../repository-survey.ts";
 import { tableText } from "../table.ts";
@@ -23,11 +23,7 @@ export const artifactsList: CommandRun = async (invocation, io) => {
   const location = parseRepository(invocation.argument("REPOSITORY"));
   const quiet = invocation.flag("quiet");
   const progress = progressOf(io, { quiet, debug: invocation.debug });
-  const opener = locationOpener(io, {
-    plainHttp: invocation.flag("plain-http"),
-    debug: invocation.debug,
-    ...(quiet ? {} : { note: (line: string) => progress.note(line) }),
-  });
+  const opener = notingOpener(invocation, io, progress);
   try {
     const { text, listed } = await opener.openRepository(location);
     const survey = await surveyed(listed, text, progress, invocation, io);

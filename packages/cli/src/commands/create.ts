@@ -13,7 +13,8 @@ import type { CliIo } from "../io.ts";
 import { isSameStore, parseLocation, type Location } from "../location.ts";
 import { createStore, storedName } from "../local-store.ts";
 import { isNothingToIndex, skippedJson, withSkipHint, type SkippedLayer } from "../skipped-layers.ts";
-import { locationOpener, type LocationOpener, type OpenImage, type OpenStore } from "../open-location.ts";
+import { notingOpener } from "../noting-opener.ts";
+import type { LocationOpener, OpenImage, OpenStore } from "../open-location.ts";
 import { progressOf, type Progress } from "../progress.ts";
 
 /** `socikit create` */
@@ -34,11 +35,7 @@ export const create: CommandRun = async (invocation, io) => {
   const quiet = invocation.flag("quiet");
   const json = invocation.flag("json");
   const progress = progressOf(io, { quiet, debug: invocation.debug });
-  const opener = locationOpener(io, {
-    plainHttp: invocation.flag("plain-http"),
-    debug: invocation.debug,
-    ...(quiet ? {} : { note: (line: string) => progress.note(line) }),
-  });
+  const opener = notingOpener(invocation, io, progress);
   const skipped: SkippedLayer[] = [];
   const pool = indexingPool(io);
   try {

@@ -6,7 +6,7 @@ import { CliError } from "../errors.ts";
 import { showIndexing } from "../indexing-progress.ts";
 import { plainDescriptor, textOf } from "../indexing-report.ts";
 import { isSameStore, parseLocation } from "../location.ts";
-import { locationOpener } from "../open-location.ts";
+import { notingOpener } from "../noting-opener.ts";
 import { progressOf } from "../progress.ts";
 
 /** `socikit unconvert` */
@@ -17,11 +17,7 @@ export const unconvert: CommandRun = async (invocation, io) => {
   const places = invocation.texts("place").map(parseLocation);
   const quiet = invocation.flag("quiet");
   const progress = progressOf(io, { quiet, debug: invocation.debug });
-  const opener = locationOpener(io, {
-    plainHttp: invocation.flag("plain-http"),
-    debug: invocation.debug,
-    ...(quiet ? {} : { note: (line: string) => progress.note(line) }),
-  });
+  const opener = notingOpener(invocation, io, progress);
   try {
     const from = await opener.open(source);
     const { store: target, ...to } = await opener.openStore(destination, {
