@@ -17,18 +17,17 @@ import { socikit } from "./socikit.mjs";
 
 const work = mkdtempSync(join(tmpdir(), "socikit-life-cycle-"));
 const transport = nodeTransport();
-let registries;
+const registries = {};
 
 before(async () => {
-  registries = {
-    tags: await startDockerRegistry(join(work, "tags")),
-    api: await startReferrersRegistry(join(work, "api")),
-    keeping: await startDockerRegistry(join(work, "keeping"), { deletions: false }),
-  };
+  // One after the other, so that those before one that does not start are stopped.
+  registries.tags = await startDockerRegistry(join(work, "tags"));
+  registries.api = await startReferrersRegistry(join(work, "api"));
+  registries.keeping = await startDockerRegistry(join(work, "keeping"), { deletions: false });
 });
 after(async () => {
   await transport.close();
-  for (const registry of Object.values(registries ?? {})) await registry.stop();
+  for (const registry of Object.values(registries)) await registry.stop();
   rmSync(work, { recursive: true, force: true });
 });
 
@@ -167,7 +166,11 @@ for (const kind of ["tags", "api"]) {
       String(dry.stdout),
       new RegExp(`delete the SOCI index ${stale} of ${old.descriptor.digest}: .* \\(.*B\\)`),
     );
-    assert.deepEqual(await list(), before);
+    const untouched = await list();
+    // Which of the two is used follows the order that a registry lists them in, and the one with the API has none.
+    if (kind === "tags") assert.deepEqual(untouched, before);
+    const digests = (artifacts) => artifacts.map(({ digest }) => digest).sort();
+    assert.deepEqual([digests(untouched), stateOf(untouched)], [digests(before), stateOf(before)]);
     const done = await json([...prune, "--yes"]);
     assert.ok(done.bytes > 0);
     assert.deepEqual(

@@ -17,13 +17,14 @@ const work = mkdtempSync(join(tmpdir(), "socikit-reference-"));
 const roots = { reference: join(work, "reference"), ours: join(work, "ours") };
 const OPTIONS = ["--min-layer-size", "0", "--span-size", String(SPAN_SIZE)];
 let containerd;
-let registries;
+const registries = [];
 /** `HOST/app:0` and `HOST/app:1` of the first registry. */
 let names;
 
 before(async () => {
   const image = await makeImages(join(work, "images"), 2);
-  registries = [await startDockerRegistry(join(work, "docker")), await startReferrersRegistry(join(work, "referrers"))];
+  registries.push(await startDockerRegistry(join(work, "docker")));
+  registries.push(await startReferrersRegistry(join(work, "referrers")));
   const transport = nodeTransport();
   for (const { host } of registries)
     for (const tag of ["0", "1"]) await copyImage(image, openRepository(`${host}/app`, { transport }), tag, { tag });
@@ -34,7 +35,7 @@ before(async () => {
 });
 after(async () => {
   await containerd?.stop();
-  for (const registry of registries ?? []) await registry.stop();
+  for (const registry of registries) await registry.stop();
   rmSync(work, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });
 
