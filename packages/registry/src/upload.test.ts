@@ -219,6 +219,83 @@ describe("an upload", () => {
     }
   });
 
+  describe("is filled while a chunk is on its way,", () => {
+    /** An upload of chunks of 1,000 bytes whose first PATCH is answered when `answer` is called. */
+    async function sending(interfere?: Interfere) {
+      let answer!: () => void;
+      const held = new Promise<void>((resolve) => (answer = resolve));
+      const { registry, session, methods } = uploads(interfere);
+      const transport: Transport = {
+        ...registry.transport,
+        async send(request, options) {
+          const signal = options?.signal;
+          if (request.method === "PATCH" && !methods().includes("PATCH"))
+            await Promise.race([
+              held,
+              new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason))),
+            ]);
+          return registry.transport.send(request, options);
+        },
+      };
+      const upload = await registry.open({ uploadChunkSize: 1_000, transport, maxRetries: 0 }).begin();
+      return { upload, answer, session, methods };
+    }
+
+    test("by one chunk, and no more", async () => {
+      const { upload, answer, session } = await sending();
+      await upload.write(BLOB.slice(0, 2_000));
+      expect(upload.offset).toBe(0);
+      let isWritten = false;
+      const more = upload.write(BLOB.slice(2_000)).then(() => (isWritten = true));
+      await new Promise((done) => setTimeout(done, 20));
+      expect(isWritten).toBe(false);
+      answer();
+      await more;
+      await upload.commit(DIGEST);
+      expect(session.stored).toEqual(BLOB);
+    });
+
+    test("and whoever writes or ends it next hears that it failed", async () => {
+      for (const next of ["write", "commit"] as const) {
+        const { upload, answer, methods } = await sending((_, { method }) =>
+          method === "PATCH" ? new Response(null, { status: 403 }) : undefined,
+        );
+        await upload.write(BLOB.slice(0, 1_500));
+        answer();
+        const heard = next === "write" ? upload.write(BLOB.slice(1_500)) : upload.commit(DIGEST);
+        expect(await failure(heard)).toMatchObject({ code: "ERR_REGISTRY_DENIED" });
+        await upload.abort();
+        expect(methods()).toEqual(["POST", "PATCH", "DELETE"]);
+      }
+    });
+
+    test("which an abort() ends before it throws the upload away", async () => {
+      const { upload, methods } = await sending();
+      await upload.write(BLOB.slice(0, 1_500));
+      await upload.abort();
+      expect(methods()).toEqual(["POST", "DELETE"]);
+    });
+
+    test.for(["write", "commit", "suspend"] as const)("which the signal of %s() ends", async (next) => {
+      const { upload, methods } = await sending();
+      const reason = new Error("enough");
+      const controller = new AbortController();
+      await upload.write(BLOB.slice(0, 2_000), ...(next === "write" ? [{ signal: controller.signal }] : []));
+      const options = next === "write" ? undefined : { signal: controller.signal };
+      const over = failure(
+        {
+          write: () => upload.write(BLOB.slice(2_000)),
+          commit: () => upload.commit(DIGEST, options),
+          suspend: () => upload.suspend(options),
+        }[next](),
+      );
+      controller.abort(reason);
+      expect(await over).toBe(next === "suspend" ? undefined : reason);
+      expect(upload.offset).toBe(0);
+      expect(methods()).toEqual(["POST"]);
+    });
+  });
+
   test("that may not be started says so", async () => {
     const registry = scriptedRegistry(() =>
       Response.json({ errors: [{ code: "DENIED", message: "read only" }] }, { status: 403 }),

@@ -28,7 +28,7 @@ const ABORT_TIMEOUT_MS = 2_000;
 const COMMIT_TIMEOUT_MS = 300_000;
 /** Largest chunk that a registry can ask for with OCI-Chunk-Min-Length, in bytes. */
 const MAX_CHUNK = 64 * 1024 * 1024;
-/** What a chunk's buffer begins with, in bytes; small blobs need no more. */
+/** What a chunk's buffer begins with, in bytes, where nobody says how large the blob is; small ones need no more. */
 const FIRST_BUFFER = 64 * 1024;
 
 /** How a {@linkcode RemoteUpload} sends. */
@@ -61,10 +61,11 @@ export async function beginUpload(
   const location = locationOf(client, response, undefined);
   const least = Number(response.headers.get("oci-chunk-min-length") ?? 0);
   const chunkSize = least > options.chunkSize && least <= MAX_CHUNK ? least : options.chunkSize;
-  return new RemoteUpload(client, location, 0, chunkSize, {
+  const hash = {
     algorithm,
     ...(begin.check === undefined ? { digester: createDigester(algorithm) } : { check: begin.check }),
-  });
+  };
+  return new RemoteUpload(client, location, { chunkSize, firstBuffer: begin.expect?.size ?? FIRST_BUFFER, hash });
 }
 
 /** Takes an upload session up again. */
@@ -82,7 +83,8 @@ export async function resumeUpload(
   }
   const state = await statusOf(client, mayContact(client.options.origin, url.href, "upload location"), readOptions);
   // What was sent before is not here to be hashed: the registry alone checks the digest then.
-  return new RemoteUpload(client, state.location, state.offset, options.chunkSize, undefined);
+  const { chunkSize } = options;
+  return new RemoteUpload(client, state.location, { chunkSize, firstBuffer: FIRST_BUFFER, confirmed: state.offset });
 }
 
 /** Makes a blob of another repository of the same registry available in this one. */
@@ -115,7 +117,7 @@ export async function mountBlob(
   if (response.status === 201) return true;
   // A session was opened instead, which nobody will use.
   const location = locationOf(client, response, undefined);
-  await new RemoteUpload(client, location, 0, 1, undefined).abort();
+  await new RemoteUpload(client, location, { chunkSize: 1, firstBuffer: 0 }).abort();
   return false;
 }
 
@@ -126,36 +128,47 @@ interface UploadHash {
   readonly check?: BlobCheck;
 }
 
-class RemoteUpload implements BlobUpload {
-  readonly #client: RegistryClient;
-  readonly #chunkSize: number;
-  #location: URL;
-  /** Bytes that the registry has confirmed. */
-  #confirmed: number;
-  /** Bytes written and not confirmed, in order: the first `#pendingSize` of these. */
-  #pending: Uint8Array = new Uint8Array();
-  #pendingSize = 0;
+/** What a {@linkcode RemoteUpload} begins with. */
+interface RemoteUploadState {
+  /** Bytes sent in one PATCH. */
+  readonly chunkSize: number;
+  /** What a chunk's buffer begins with, in bytes. */
+  readonly firstBuffer: number;
+  /** Bytes that the registry has. */
+  readonly confirmed?: number;
   /**
    * What hashes the bytes: this upload, or a check before they are handed over. One hash is enough: what is sent is what was hashed,
    * and registries hash it themselves. None where the upload was resumed: what was sent before is not here to be hashed.
    */
-  readonly #hash: UploadHash | undefined;
+  readonly hash?: UploadHash;
+}
+
+class RemoteUpload implements BlobUpload {
+  readonly #client: RegistryClient;
+  readonly #state: RemoteUploadState;
+  #location: URL;
+  /** Bytes that the registry has confirmed. */
+  #confirmed: number;
+  /** The bytes after them: what is being sent. They stay until they are confirmed. */
+  #chunk: Uint8Array = new Uint8Array();
+  /** Sends `#chunk`. Stays where it fails: nothing can follow. */
+  #sending: Promise<void> | undefined;
+  /** The bytes after `#chunk`, in order: the first `#filled` of these. Filled while the chunk before is on its way. */
+  #filling: Uint8Array = new Uint8Array();
+  #filled = 0;
+  /** The buffer of a chunk that is confirmed. */
+  #spare: Uint8Array | undefined;
+  /** Ends what is being sent, where nobody wants it any more. */
+  readonly #stop = new AbortController();
   #ended = false;
   /** Whether sending has failed for good. */
   #broken = false;
 
-  constructor(
-    client: RegistryClient,
-    location: URL,
-    confirmed: number,
-    chunkSize: number,
-    hash: UploadHash | undefined,
-  ) {
+  constructor(client: RegistryClient, location: URL, state: RemoteUploadState) {
     this.#client = client;
     this.#location = location;
-    this.#confirmed = confirmed;
-    this.#chunkSize = chunkSize;
-    this.#hash = hash;
+    this.#state = state;
+    this.#confirmed = state.confirmed ?? 0;
   }
 
   get id(): string {
@@ -169,14 +182,15 @@ class RemoteUpload implements BlobUpload {
   async write(bytes: Uint8Array, options?: ReadOptions): Promise<void> {
     this.#checkOpen();
     options?.signal?.throwIfAborted();
-    this.#hash?.digester?.update(bytes);
+    this.#state.hash?.digester?.update(bytes);
+    const { chunkSize } = this.#state;
     for (let at = 0; at < bytes.length;) {
       // The last chunk goes with the closing PUT, so one is sent when there is more than one. In order: one at a time.
-      if (this.#pendingSize === this.#chunkSize) await this.#flush(options);
-      const piece = bytes.subarray(at, at + this.#chunkSize - this.#pendingSize);
+      if (this.#filled === chunkSize) await this.#startSending(options);
+      const piece = bytes.subarray(at, at + chunkSize - this.#filled);
       this.#makeRoom(piece.length);
-      this.#pending.set(piece, this.#pendingSize);
-      this.#pendingSize += piece.length;
+      this.#filling.set(piece, this.#filled);
+      this.#filled += piece.length;
       at += piece.length;
     }
   }
@@ -184,7 +198,9 @@ class RemoteUpload implements BlobUpload {
   async commit(digest: Digest, options?: ReadOptions): Promise<Descriptor> {
     this.#checkOpen();
     this.#ended = true;
-    const size = this.#confirmed + this.#pendingSize;
+    await this.#sent(options);
+    this.#takeFilled();
+    const size = this.#confirmed + this.#chunk.length;
     const mismatch = this.#mismatch(digest, size);
     if (mismatch !== undefined) {
       await this.abort();
@@ -194,7 +210,7 @@ class RemoteUpload implements BlobUpload {
       async () => {
         const url = new URL(this.#location);
         url.searchParams.set("digest", digest);
-        const body = this.#body();
+        const body = this.#chunk;
         const response = await this.#client.send(
           {
             ...uploadRequest(this.#client, `upload blob ${digest}`),
@@ -239,12 +255,15 @@ class RemoteUpload implements BlobUpload {
     if (this.#ended) return;
     this.#ended = true;
     // What is not sent is lost here, and sent again from `offset`. What broke would only break again.
-    if (this.#pendingSize > 0 && !this.#broken) await this.#flush(options).catch(() => {});
+    await this.#startSending(options).catch(() => {});
+    await this.#sent(options).catch(() => {});
     this.#drop();
   }
 
   async abort(): Promise<void> {
     this.#ended = true;
+    this.#stop.abort();
+    await this.#sending?.catch(() => {});
     this.#drop();
     try {
       const response = await this.#client.send(
@@ -267,12 +286,54 @@ class RemoteUpload implements BlobUpload {
     if (this.#ended) throw new TypeError("Cannot write to upload: it has ended");
   }
 
-  /** Sends what is pending as a chunk. */
-  async #flush(options: ReadOptions | undefined): Promise<void> {
-    const goal = this.#confirmed + this.#pendingSize;
+  /** Begins to send what is filled, after the chunk before it; returns when that one is confirmed. */
+  async #startSending(options: ReadOptions | undefined): Promise<void> {
+    await this.#sent(options);
+    if (this.#filled === 0) return;
+    this.#takeFilled();
+    const release = this.#stopWith(options?.signal);
+    this.#sending = this.#sendChunk({ ...options, signal: this.#stop.signal }).finally(release);
+    // Whoever writes next hears of it.
+    this.#sending.catch(() => {});
+  }
+
+  /** Waits until what is being sent is confirmed. */
+  async #sent(options: ReadOptions | undefined): Promise<void> {
+    const release = this.#stopWith(options?.signal);
+    try {
+      await this.#sending;
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Lets a caller's signal end what is being sent, until the function given back is called. Not by AbortSignal.any: a signal that
+   * outlives many chunks would remember every one of them on Node 20.
+   */
+  #stopWith(signal: AbortSignal | undefined): () => void {
+    if (signal === undefined) return () => {};
+    const stop = (): void => this.#stop.abort(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    return () => signal.removeEventListener("abort", stop);
+  }
+
+  /** Makes of what is filled the chunk that is sent next. */
+  #takeFilled(): void {
+    this.#chunk = this.#filling.subarray(0, this.#filled);
+    this.#filling = this.#spare ?? new Uint8Array();
+    this.#filled = 0;
+    this.#spare = undefined;
+  }
+
+  /** Sends the chunk. */
+  async #sendChunk(options: ReadOptions): Promise<void> {
+    const goal = this.#confirmed + this.#chunk.length;
+    const { buffer } = this.#chunk;
     await this.#recovering(
       async () => {
-        const body = this.#body();
+        const body = this.#chunk;
         const response = await this.#client.send(
           {
             ...uploadRequest(this.#client, "upload chunk"),
@@ -297,6 +358,9 @@ class RemoteUpload implements BlobUpload {
       async () => false,
       options,
     );
+    // Else a request that failed may still be reading it.
+    if (this.#chunk.buffer === buffer) this.#spare = new Uint8Array(buffer);
+    this.#chunk = new Uint8Array();
   }
 
   /**
@@ -328,7 +392,7 @@ class RemoteUpload implements BlobUpload {
         if (await step()) return;
       } catch (error) {
         // A request that failed may still be reading: the buffer is left to it.
-        this.#pending = this.#pending.slice();
+        this.#chunk = this.#chunk.slice();
         options?.signal?.throwIfAborted();
         if (!(error instanceof RegistryError) || !(error.retryable || error.status === 416)) throw error;
         failure = error;
@@ -359,45 +423,42 @@ class RemoteUpload implements BlobUpload {
     }
   }
 
-  /** Drops what the registry has from what is pending. */
+  /** Drops what the registry has from what is being sent. */
   #confirm(offset: number): void {
     const taken = offset - this.#confirmed;
-    if (taken < 0 || taken > this.#pendingSize) {
+    if (taken < 0 || taken > this.#chunk.length) {
       throw new RegistryError(
         "ERR_REGISTRY_PROTOCOL",
-        `Cannot upload blob: the registry has ${offset} bytes where ${this.#confirmed} to ${this.#confirmed + this.#pendingSize} were sent; begin again`,
+        `Cannot upload blob: the registry has ${offset} bytes where ${this.#confirmed} to ${this.#confirmed + this.#chunk.length} were sent; begin again`,
       );
     }
-    const rest = this.#pendingSize - taken;
-    // Copied elsewhere: see #untilDone.
-    if (rest > 0) this.#pending = this.#pending.slice(taken, this.#pendingSize);
-    this.#pendingSize = rest;
+    const rest = this.#chunk.subarray(taken);
+    // Copied elsewhere where it is sent again: see #untilDone.
+    this.#chunk = rest.length === 0 ? rest : rest.slice();
     this.#confirmed = offset;
   }
 
-  /** What is pending, which stays so: the bytes hold until the registry has confirmed them. */
-  #body(): Uint8Array {
-    return this.#pending.subarray(0, this.#pendingSize);
-  }
-
-  /** Room for so many bytes more, no more than a chunk in all. A buffer serves for all chunks of a blob. */
+  /** Room for so many bytes more, no more than a chunk in all. Two buffers serve for all chunks of a blob. */
   #makeRoom(bytes: number): void {
-    const needed = this.#pendingSize + bytes;
-    if (needed <= this.#pending.length) return;
-    const larger = new Uint8Array(Math.min(this.#chunkSize, Math.max(needed, 2 * this.#pending.length, FIRST_BUFFER)));
-    larger.set(this.#body());
-    this.#pending = larger;
+    const { chunkSize, firstBuffer } = this.#state;
+    const needed = this.#filled + bytes;
+    if (needed <= this.#filling.length) return;
+    const larger = new Uint8Array(Math.min(chunkSize, Math.max(needed, 2 * this.#filling.length, firstBuffer)));
+    larger.set(this.#filling.subarray(0, this.#filled));
+    this.#filling = larger;
   }
 
   #drop(): void {
-    this.#pending = new Uint8Array();
-    this.#pendingSize = 0;
+    this.#chunk = new Uint8Array();
+    this.#filling = new Uint8Array();
+    this.#filled = 0;
+    this.#spare = undefined;
   }
 
   /** What is wrong with the bytes, as far as is known here. */
   #mismatch(digest: Digest, size: number): Error | undefined {
-    if (this.#hash === undefined) return undefined;
-    const { algorithm, digester, check } = this.#hash;
+    if (this.#state.hash === undefined) return undefined;
+    const { algorithm, digester, check } = this.#state.hash;
     if (algorithm !== algorithmOf(digest))
       return new TypeError(`Cannot end upload: it was begun for ${algorithm}, not for ${digest}`);
     const found = digester?.digest() ?? (check?.hasPassed === true && check.size === size ? check.digest : undefined);
