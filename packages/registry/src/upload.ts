@@ -161,8 +161,6 @@ class RemoteUpload implements BlobUpload {
   /** Ends what is being sent, where nobody wants it any more. */
   readonly #stop = new AbortController();
   #ended = false;
-  /** Whether sending has failed for good. */
-  #broken = false;
 
   constructor(client: RegistryClient, location: URL, state: RemoteUploadState) {
     this.#client = client;
@@ -206,7 +204,7 @@ class RemoteUpload implements BlobUpload {
       await this.abort();
       throw mismatch;
     }
-    await this.#recovering(
+    await this.#untilDone(
       async () => {
         const url = new URL(this.#location);
         url.searchParams.set("digest", digest);
@@ -331,7 +329,7 @@ class RemoteUpload implements BlobUpload {
   async #sendChunk(options: ReadOptions): Promise<void> {
     const goal = this.#confirmed + this.#chunk.length;
     const { buffer } = this.#chunk;
-    await this.#recovering(
+    await this.#untilDone(
       async () => {
         const body = this.#chunk;
         const response = await this.#client.send(
@@ -367,19 +365,6 @@ class RemoteUpload implements BlobUpload {
    * Runs a step until it is done. When it fails in a way worth repeating, or the registry took less, the registry is asked
    * how much it has: one that was cut off may have kept some, and one that is sent the wrong bytes may not notice.
    */
-  async #recovering(
-    step: () => Promise<boolean>,
-    isDone: () => Promise<boolean>,
-    options: ReadOptions | undefined,
-  ): Promise<void> {
-    try {
-      await this.#untilDone(step, isDone, options);
-    } catch (error) {
-      this.#broken = true;
-      throw error;
-    }
-  }
-
   async #untilDone(
     step: () => Promise<boolean>,
     isDone: () => Promise<boolean>,
