@@ -192,11 +192,15 @@ export class RemoteReferrers {
   }
 
   async #hasApi(subject: Digest, options: ReadOptions | undefined): Promise<boolean> {
-    if (this.#capability === "unknown") {
+    if (this.#capability !== "unknown") return this.#capability === "api";
+    try {
       const response = await this.#client.send(this.#request(subject), options);
       const context = this.#client.contextOf({ method: "GET" }, response);
       const bytes = await readBody(response.body, MAX_MANIFEST_SIZE, "list of referrers", context);
       this.#capability = capabilityOf(statusOf(response, bytes)) ?? "unknown";
+    } catch (error) {
+      // Whom the API is denied to keeps the tag, as the specification asks where nothing was announced. What is broken may be whole soon.
+      if (!(error instanceof RegistryError && error.denied)) throw error;
     }
     return this.#capability === "api";
   }
