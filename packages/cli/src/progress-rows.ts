@@ -71,11 +71,17 @@ function progressLine(row: ProgressRow, { columns, now, colours }: RowsOptions):
   return `${mark} ${row.state === "running" ? line : colours.dim(line)}`;
 }
 
+/** What is said of something that runs where there is no row for it: bytes, rate, and time left. */
+export function runningFacts({ bytes, total }: Pick<ProgressRow, "bytes" | "total">, elapsed: number): string {
+  const read = total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} / ${formatBytes(total)}`;
+  return `${read}${rateOf(bytes, elapsed)}${total === undefined ? "" : timeLeft(bytes, total, elapsed)}`;
+}
+
 /** The label, and what is said of the row: as much as there is room for. */
 function runningTexts(row: ProgressRow, elapsed: number, room: number): readonly [label: string, facts: string] {
   const { label, bytes, total, phase } = row;
   if (phase !== undefined) return [label, `${phase}  ${formatDuration(elapsed)}`];
-  const rate = elapsed < 300 || bytes === 0 ? "" : `  ${formatBytes(Math.round(bytes / (elapsed / 1000)))}/s`;
+  const rate = rateOf(bytes, elapsed);
   if (total === undefined || total === 0)
     return [label, bytes === 0 ? formatDuration(elapsed) : `${formatBytes(bytes)}${rate}`];
   const full = Math.min(BAR_WIDTH, Math.floor((bytes / total) * BAR_WIDTH));
@@ -100,6 +106,11 @@ function runningTexts(row: ProgressRow, elapsed: number, room: number): readonly
 function countsOf({ inflated, pushed }: ProgressRow, ofInflated: string, ofPushed: string): string {
   const count = (sign: string, bytes = 0): string => (bytes === 0 ? "" : `${sign}${formatBytes(bytes)}`);
   return `${count(ofInflated, inflated)}${count(ofPushed, pushed)}`;
+}
+
+/** Nothing where too little has passed for a rate to mean anything. */
+function rateOf(bytes: number, elapsed: number): string {
+  return elapsed < 300 || bytes === 0 ? "" : `  ${formatBytes(Math.round(bytes / (elapsed / 1000)))}/s`;
 }
 
 /** Whole seconds: tenths of what is guessed are noise. Nothing before a second has passed, and at the end. */

@@ -58,6 +58,28 @@ test("progressLines() shows what became of the bytes, in words where there is ro
   expect(at(140, { inflated: 0, pushed: undefined })).toMatch(/ 10\.0 MB {2}2\.5 MB\/s/);
 });
 
+test("a log is told every half minute of what takes long, and of nothing else", () => {
+  const stream = textOutput();
+  let now = 1_000;
+  const progress = createProgress({ stream, colours: PLAIN, now: () => now, mode: "lines" });
+  progress.begin("a", "indexing a", 5_000_000_000);
+  progress.begin("b", "fetching b");
+  for (; now < 62_000; now += 1_000) {
+    progress.advance("a", now * 10_000);
+    if (now < 32_000) progress.advance("b", now);
+    if (now === 40_000) progress.end("a", "zTOC");
+    progress.advance("unknown", now);
+  }
+  expect(stream.text().split("\n")).toEqual([
+    "indexing a (5.0 GB)",
+    "fetching b",
+    "indexing a: 310.0 MB / 5.0 GB  10.3 MB/s  7 min 34 s left",
+    "fetching b: 31.0 kB  1.0 kB/s",
+    "indexing a: zTOC, 39.0 s",
+    "",
+  ]);
+});
+
 test("progressLines() fits the window, and keeps what runs in sight", () => {
   const rows = fc.array(
     fc.record({ state: fc.constantFrom<ProgressRow["state"]>("running", "done"), label: fc.string({ maxLength: 60 }) }),

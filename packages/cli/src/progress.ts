@@ -2,7 +2,7 @@ import { printable } from "@socikit/oci";
 import { coloursFor, wantsColours, type Colours } from "./colours.ts";
 import { formatBytes, formatDuration } from "./format-quantity.ts";
 import type { CliIo, CliOutput } from "./io.ts";
-import { progressLines, type ProgressCounts, type ProgressRow } from "./progress-rows.ts";
+import { progressLines, runningFacts, type ProgressCounts, type ProgressRow } from "./progress-rows.ts";
 
 /** Shows what goes on, on stderr. Texts may come from strangers: they are made printable here. */
 export interface Progress {
@@ -39,6 +39,9 @@ export interface ProgressOptions {
 /** Five redraws a second read well, and cost nothing over ssh. */
 const REDRAW_MS = 100;
 
+/** A log hears of something long as often: some services end what has been silent for ten minutes. */
+const REPORT_MS = 30_000;
+
 /** Starts showing progress. Draws nothing until something begins. */
 export function createProgress(options: ProgressOptions): Progress {
   const mode = options.mode ?? (options.stream.isTTY ? "rows" : "lines");
@@ -66,10 +69,22 @@ function isCi({ CI }: Readonly<Record<string, string | undefined>>): boolean {
   return CI !== undefined && !["", "0", "false"].includes(CI);
 }
 
+/** What a log has been told of something. */
+interface LoggedRow {
+  readonly label: string;
+  /** Bytes in all, where known. */
+  readonly total?: number | undefined;
+  /** When it began, ms. */
+  readonly startedAt: number;
+  /** When it was last told of, ms. */
+  toldAt: number;
+  ended: boolean;
+}
+
 class LinesProgress implements Progress {
   readonly #options: ProgressOptions;
   readonly #quiet: boolean;
-  readonly #labels = new Map<string, { label: string; startedAt: number; ended: boolean }>();
+  readonly #labels = new Map<string, LoggedRow>();
 
   constructor(options: ProgressOptions, quiet: boolean) {
     this.#options = options;
@@ -79,12 +94,21 @@ class LinesProgress implements Progress {
   begin(id: string, label: string, total?: number): void {
     const known = this.#labels.get(id);
     if (known !== undefined && known.label === label) return;
-    this.#labels.set(id, { label, startedAt: this.#options.now(), ended: false });
+    const startedAt = this.#options.now();
+    this.#labels.set(id, { label, total, startedAt, toldAt: startedAt, ended: false });
     this.#line(`${label}${total === undefined ? "" : ` (${formatBytes(total)})`}`);
   }
 
-  // What is done in between is no event for a log.
-  advance(): void {}
+  // What is done in between is no event for a log, unless it takes long.
+  advance(id: string, bytes: number): void {
+    const row = this.#labels.get(id);
+    const now = this.#options.now();
+    if (row === undefined || row.ended || now - row.toldAt < REPORT_MS) return;
+    row.toldAt = now;
+    const { label, total, startedAt } = row;
+    this.#line(`${label}: ${runningFacts({ bytes, total }, now - startedAt)}`);
+  }
+
   follow(): void {}
   phase(): void {}
 
@@ -98,7 +122,7 @@ class LinesProgress implements Progress {
   skip(id: string, label: string, note: string): void {
     const row = this.#labels.get(id);
     if (row?.ended) return;
-    this.#labels.set(id, { label, startedAt: 0, ended: true });
+    this.#labels.set(id, { label, startedAt: 0, toldAt: 0, ended: true });
     this.#line(`${label}: ${note}`);
   }
 

@@ -18,7 +18,7 @@ const SHOWN_FROM = 1024 * 1024;
  * while it is opened (layers without a zTOC are fetched whole) is shown on stderr, and with `--trace` how its index was looked
  * for.
  *
- * @param options `keepsTrace`: `use` shows it, which gets it in any case; where the image cannot be opened, stderr does.
+ * @param options `keepsTrace`: `use` shows it, which gets it in any case; stderr does where the image cannot be opened, or `use` fails.
  */
 export async function withImage(
   invocation: Invocation,
@@ -94,6 +94,9 @@ export async function withImage(
     progress.close();
     try {
       await use(image, trace);
+    } catch (error) {
+      if (keepsTrace) showTrace();
+      throw error;
     } finally {
       await image.close();
     }

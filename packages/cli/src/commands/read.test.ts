@@ -127,6 +127,14 @@ describe("--trace", () => {
     });
   });
 
+  test("of ls --json is on stderr where there is no such path", async () => {
+    const { code, stdout, stderr } = await run(["ls", REF, "/no/such", "--json", "--trace"]);
+    expect([code, stdout.text()]).toEqual([3, ""]);
+    const lines = stderr.text().trimEnd().split("\n");
+    expect(STEPS.map((step, i) => step.test(lines[i] ?? ""))).toEqual([true, true, true]);
+    expect(lines[3]).toMatch(/^socikit: .*\/no\/such/);
+  });
+
   test("is told where the index that is named cannot be used, too", async () => {
     const index = `sha256:${"0".repeat(64)}`;
     for (const json of [[], ["--json"]]) {
