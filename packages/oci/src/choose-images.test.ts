@@ -5,6 +5,7 @@ import type { Descriptor } from "./descriptor.ts";
 import { digestOf } from "./digest.ts";
 import { encodeGoJson, encodeIndex, encodeManifest } from "./go-json.ts";
 import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from "./media-types.ts";
+import { MAX_MANIFEST_SIZE } from "./manifest.ts";
 import { parsePlatform, type Platform } from "./platform.ts";
 import type { BlobReader, ManifestReader } from "./ports.ts";
 
@@ -113,4 +114,39 @@ test("chooseImages() believes no port", async () => {
     fetchManifest: (target) => store.port.fetchManifest(typeof target === "string" ? target : other.digest),
   };
   await expect(chooseImages(lying, top.digest, {})).rejects.toMatchObject({ code: "ERR_OCI_SIZE_MISMATCH" });
+});
+
+test("chooseImages() takes a platform from a config only where it is the config that the image names", async () => {
+  const store = content();
+  const image = store.image("linux/arm64");
+  const choice = { platforms: [AMD], checkSingle: true };
+  const from = (port: Partial<typeof store.port>): Promise<unknown> =>
+    chooseImages({ ...store.port, ...port }, image.digest, choice);
+  // Of the platform that is asked for, and as long: arm64 and amd64 are.
+  const other = encodeGoJson({ os: "linux", architecture: "amd64" });
+  await expect(from({ stream: async () => new Response(other.slice()).body! })).rejects.toMatchObject({
+    code: "ERR_OCI_DIGEST_MISMATCH",
+  });
+});
+
+test("chooseImages() reads no config that is larger than a manifest may be, and knows no platform by an empty one", async () => {
+  const store = content();
+  const single = (config: Descriptor): Descriptor =>
+    store.put(encodeManifest({ schemaVersion: 2, config, layers: [] }), OCI_MANIFEST);
+  const bytes = encodeGoJson({ os: "", architecture: "amd64" });
+  const large = single({ mediaType: OCI_CONFIG, digest: digestOf(bytes), size: MAX_MANIFEST_SIZE + 1 });
+  let isRead = false;
+  const port: typeof store.port = {
+    ...store.port,
+    stream(blob) {
+      isRead = true;
+      return store.port.stream(blob);
+    },
+  };
+  await expect(chooseImages(port, large.digest, {})).rejects.toMatchObject({ code: "ERR_OCI_TOO_LARGE" });
+  expect(isRead).toBe(false);
+
+  const empty = single(store.put(bytes, OCI_CONFIG));
+  const { images } = await chooseImages(port, empty.digest, { platforms: [ARM], checkSingle: true });
+  expect([images[0]?.descriptor.digest, images[0]?.platform, isRead]).toEqual([empty.digest, undefined, true]);
 });
