@@ -50,7 +50,10 @@ export interface BlobUpload {
   readonly id: string;
   /** Bytes that the store has. A broken upload goes on here, so a copy reads from a BlobSource, not from a stream. */
   readonly offset: number;
-  /** Appends bytes, which are not retained. */
+  /**
+   * Appends bytes, which are not retained. They may be on their way when it resolves: the next call tells of what has failed. A signal
+   * ends what the call waits for, and with it the upload; once the call is over it has nothing to say.
+   */
   write(bytes: Uint8Array, options?: ReadOptions): Promise<void>;
   /** Ends the upload: the blob is there under `digest`, or the call fails and nothing is. */
   commit(digest: Digest, options?: ReadOptions): Promise<Descriptor>;

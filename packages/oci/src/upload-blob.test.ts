@@ -48,10 +48,17 @@ test("uploadBlob() goes on after what any port says is retryable, after the wait
   expect(target.log).toEqual(["begin sha256", "write", "commit", "suspend", "resume", "write", "commit"]);
 });
 
-test("uploadBlob() begins again where the store says that the upload is not there", async () => {
-  const target = writer([broken({ retryable: true, retryAfterMs: 0 })], broken({ notFound: true }));
+test.for([
+  ["says that the upload is not there", { notFound: true }],
+  ["cannot say how much it has", { code: "unknown" }],
+] as const)("uploadBlob() begins again where the store %s, and leaves no upload behind", async ([, facts]) => {
+  const target = writer([broken({ retryable: true, retryAfterMs: 0 })], broken(facts));
   await uploadBlob(target, bytesSource(BLOB), blobOf("sha512"));
-  expect(target.log.filter((line) => /begin|abort/.test(line))).toEqual(["begin sha512", "begin sha512"]);
+  expect(target.log.filter((line) => /begin|abort/.test(line))).toEqual([
+    "begin sha512",
+    "abort begun",
+    "begin sha512",
+  ]);
 });
 
 test("uploadBlob() aborts, and gives up, where it is not retryable, and after three times", async () => {
@@ -63,9 +70,9 @@ test("uploadBlob() aborts, and gives up, where it is not retryable, and after th
   const always = writer([again, again, again, again, again]);
   await expect(uploadBlob(always, bytesSource(BLOB), blobOf())).rejects.toBe(again);
   expect(always.log.filter((line) => line === "commit")).toHaveLength(4);
-  const lost = broken({ code: "lost" });
-  const resume = writer([again], lost);
-  await expect(uploadBlob(resume, bytesSource(BLOB), blobOf())).rejects.toBe(lost);
+  const denied = broken({ denied: true });
+  const resume = writer([again], denied);
+  await expect(uploadBlob(resume, bytesSource(BLOB), blobOf())).rejects.toBe(denied);
   expect(resume.log.at(-1)).toBe("abort begun");
 });
 

@@ -1,7 +1,7 @@
 import type { BlobSource, ReadOptions } from "./blob-source.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { algorithmOf } from "./digest.ts";
-import { isNotFound, isRetryable, retryAfterOf } from "./port-error.ts";
+import { isDenied, isRetryable, retryAfterOf } from "./port-error.ts";
 import type { BlobUpload, BlobWriter } from "./ports.ts";
 
 /** Bytes read at once where the source cannot stream. */
@@ -15,7 +15,7 @@ const MAX_WAIT_MS = 30_000;
 
 /**
  * Uploads a blob from a source. An upload that breaks, by an error that says `retryable`, goes on at the offset that the
- * store has reached, or from the start where the store has forgotten it; what cannot be finished is aborted, so nothing
+ * store has reached, or from the start where the store has forgotten it or cannot say; what cannot be finished is aborted, so nothing
  * half-written stays.
  *
  * @param options `onProgress` hears how many of the blob's bytes have been read so far.
@@ -62,7 +62,10 @@ async function takeUp(
   try {
     return await target.resume(broken.id, options);
   } catch (error) {
-    if (!isNotFound(error)) throw error;
+    options?.signal?.throwIfAborted();
+    // Forgotten, or a store that does not say how much it has: from the start, then.
+    if (isRetryable(error) || isDenied(error)) throw error;
+    await broken.abort();
     return begin(target, blob, options);
   }
 }

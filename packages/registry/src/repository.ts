@@ -135,7 +135,10 @@ class Repository implements RemoteRepository {
     });
     this.#referrers = new RemoteReferrers(this.#client);
     this.#maxSkipBytes = options.maxSkipBytes ?? 16 * 1024 * 1024;
-    this.#uploads = { chunkSize: options.uploadChunkSize ?? 8 * 1024 * 1024 };
+    const { uploadChunkSize = 8 * 1024 * 1024 } = options;
+    if (!Number.isSafeInteger(uploadChunkSize) || uploadChunkSize < 1)
+      throw new RangeError(`Cannot open repository: no upload has chunks of ${uploadChunkSize} bytes`);
+    this.#uploads = { chunkSize: uploadChunkSize };
   }
 
   resolve(tagOrDigest: string, options?: ReadOptions): Promise<Descriptor> {

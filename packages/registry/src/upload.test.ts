@@ -280,11 +280,11 @@ describe("an upload", () => {
       const { upload, methods } = await sending();
       const reason = new Error("enough");
       const controller = new AbortController();
-      await upload.write(BLOB.slice(0, 2_000), ...(next === "write" ? [{ signal: controller.signal }] : []));
-      const options = next === "write" ? undefined : { signal: controller.signal };
+      await upload.write(BLOB.slice(0, 2_000));
+      const options = { signal: controller.signal };
       const over = failure(
         {
-          write: () => upload.write(BLOB.slice(2_000)),
+          write: () => upload.write(BLOB.slice(2_000), options),
           commit: () => upload.commit(DIGEST, options),
           suspend: () => upload.suspend(options),
         }[next](),
@@ -294,6 +294,56 @@ describe("an upload", () => {
       expect(upload.offset).toBe(0);
       expect(methods()).toEqual(["POST"]);
     });
+  });
+
+  test("is not ended by the signal of a write that is over", async () => {
+    const { registry, session } = uploads();
+    const upload = await registry.open({ uploadChunkSize: 1_000 }).begin();
+    for (const start of [0, 1_500]) {
+      const controller = new AbortController();
+      await upload.write(BLOB.slice(start, start + 1_500), { signal: controller.signal });
+      controller.abort();
+    }
+    await upload.commit(DIGEST);
+    expect(session.stored).toEqual(BLOB);
+  });
+
+  test("that is thrown away or suspended ends the write that waits, and its end", async () => {
+    for (const how of ["abort", "suspend"] as const) {
+      const { registry, methods } = uploads();
+      const upload = await registry.open({ uploadChunkSize: 1_000 }).begin();
+      const written = failure(upload.write(BLOB));
+      await upload[how]();
+      expect(await written).toMatchObject({ message: "Cannot write to upload: it has ended" });
+      const sent = methods().length;
+      await new Promise((done) => setTimeout(done, 10));
+      expect(methods()).toHaveLength(sent);
+    }
+    const { registry, session } = uploads();
+    const upload = await registry.open().begin();
+    await upload.write(BLOB);
+    const ended = failure(upload.commit(DIGEST));
+    await upload.abort();
+    expect(await ended).toMatchObject({ message: "Cannot write to upload: it has ended" });
+    expect(session.stored).toBeUndefined();
+  });
+
+  test.for(["2000.5", "-1", "NaN", "1e3", "999999999999"])("heeds no least chunk length of %s", async (least) => {
+    const { registry, session, methods } = uploads((open, { method }) => {
+      if (method !== "POST") return undefined;
+      open.open = true;
+      return new Response(null, {
+        status: 202,
+        headers: { location: "/v2/a/b/blobs/uploads/u", "oci-chunk-min-length": least },
+      });
+    });
+    await push(registry.open({ uploadChunkSize: 1_000 }));
+    expect(methods()).toEqual(["POST", "PATCH", "PATCH", "PUT"]);
+    expect(session.stored).toEqual(BLOB);
+  });
+
+  test.for([0, -1, 1.5, Number.NaN])("has no chunks of %d bytes", (uploadChunkSize) => {
+    expect(() => uploads().registry.open({ uploadChunkSize })).toThrow(RangeError);
   });
 
   test("that may not be started says so", async () => {
@@ -365,6 +415,9 @@ describe("an upload recovers where", () => {
     const { registry, session } = uploads(interfere);
     await push(registry.open({ uploadChunkSize: 1_000 }));
     expect(session.stored).toEqual(BLOB);
+    // Some registries refuse a chunk of nothing.
+    const empty = registry.seen.filter(({ method, body }) => method === "PATCH" && body.length === 0);
+    expect(empty).toEqual([]);
   });
 
   test("a chunk is refused, and leaves its bytes to the request that may still be reading them", async () => {
@@ -443,6 +496,42 @@ describe("an upload recovers where", () => {
     expect(await failure(push(registry.open({ uploadChunkSize: 1_000 })))).toMatchObject({
       code: "ERR_REGISTRY_PROTOCOL",
     });
+  });
+});
+
+describe("an upload begins anew where", () => {
+  const refusals: readonly (readonly [string, number, string])[] = [
+    ["the registry has forgotten it, as docker-registry after a cut", 404, "BLOB_UPLOAD_INVALID"],
+    ["the registry does not say how much it has, as go-containerregistry's", 400, "NAME_INVALID"],
+  ];
+  test.for(refusals.flatMap((one) => (["PATCH", "PUT"] as const).map((method) => [...one, method] as const)))(
+    "%s, when a %4$s fails",
+    async ([, status, code, method]) => {
+      let failed = 0;
+      const { registry, session, methods } = uploads((open, request) => {
+        if (request.method === "POST") open.bytes = [];
+        if (request.method === method && failed++ === 0) return new Response(null, { status: 503 });
+        return request.method === "GET" ? Response.json({ errors: [{ code }] }, { status }) : undefined;
+      });
+      await uploadBlob(registry.open({ uploadChunkSize: 1_000 }), bytesSource(BLOB), {
+        digest: DIGEST,
+        size: BLOB.length,
+      });
+      expect(session.stored).toEqual(BLOB);
+      // The old session is not left behind.
+      expect(methods().filter((sent) => sent === "POST" || sent === "DELETE")).toEqual(["POST", "DELETE", "POST"]);
+    },
+  );
+
+  test("not for ever: it says what failed first", async () => {
+    const { registry } = uploads((open, { method }) => {
+      if (method === "POST") open.bytes = [];
+      if (method === "GET") return Response.json({ errors: [{ code: "NAME_INVALID" }] }, { status: 400 });
+      return method === "PATCH" ? new Response(null, { status: 503 }) : undefined;
+    });
+    const repository = registry.open({ uploadChunkSize: 1_000, maxRetries: 1 });
+    const error = await failure(uploadBlob(repository, bytesSource(BLOB), { digest: DIGEST, size: BLOB.length }));
+    expect(error).toMatchObject({ code: "ERR_REGISTRY_STATUS", status: 503 });
   });
 });
 

@@ -60,7 +60,8 @@ export async function beginUpload(
   await finishBody(response);
   const location = locationOf(client, response, undefined);
   const least = Number(response.headers.get("oci-chunk-min-length") ?? 0);
-  const chunkSize = least > options.chunkSize && least <= MAX_CHUNK ? least : options.chunkSize;
+  const isUsable = Number.isSafeInteger(least) && least > options.chunkSize && least <= MAX_CHUNK;
+  const chunkSize = isUsable ? least : options.chunkSize;
   const hash = {
     algorithm,
     ...(begin.check === undefined ? { digester: createDigester(algorithm) } : { check: begin.check }),
@@ -184,7 +185,11 @@ class RemoteUpload implements BlobUpload {
     const { chunkSize } = this.#state;
     for (let at = 0; at < bytes.length;) {
       // The last chunk goes with the closing PUT, so one is sent when there is more than one. In order: one at a time.
-      if (this.#filled === chunkSize) await this.#startSending(options);
+      if (this.#filled === chunkSize) {
+        await this.#sent(options);
+        this.#checkOpen();
+        this.#startSending(options);
+      }
       const piece = bytes.subarray(at, at + chunkSize - this.#filled);
       this.#makeRoom(piece.length);
       this.#filling.set(piece, this.#filled);
@@ -204,6 +209,98 @@ class RemoteUpload implements BlobUpload {
       await this.abort();
       throw mismatch;
     }
+    this.#send(this.#put(digest, size, { ...options, signal: this.#stop.signal }));
+    await this.#sent(options);
+    this.#drop();
+    this.#confirmed = size;
+    return { mediaType: "application/octet-stream", digest, size };
+  }
+
+  async suspend(options?: ReadOptions): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    // What is not sent is lost here, and sent again from `offset`. What broke would only break again.
+    try {
+      await this.#sent(options);
+      this.#startSending(options);
+      await this.#sent(options);
+    } catch {
+      // Taken up again, it goes on at `offset`, whatever became of the rest.
+    }
+    this.#drop();
+  }
+
+  async abort(): Promise<void> {
+    this.#ended = true;
+    this.#stop.abort(ended());
+    await this.#sending?.catch(() => {});
+    this.#drop();
+    try {
+      const response = await this.#client.send(
+        {
+          ...uploadRequest(this.#client, "abort upload"),
+          method: "DELETE",
+          url: this.#location,
+          accept: () => true,
+          maxRetries: 0,
+        },
+        { signal: AbortSignal.timeout(ABORT_TIMEOUT_MS) },
+      );
+      await response.body?.cancel();
+    } catch {
+      // The registry forgets the session by itself, after a week or so.
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#ended) throw ended();
+  }
+
+  /** Begins to send what is filled, where the chunk before it is confirmed. */
+  #startSending(options: ReadOptions | undefined): void {
+    if (this.#filled === 0) return;
+    this.#takeFilled();
+    this.#send(this.#sendChunk({ ...options, signal: this.#stop.signal }));
+  }
+
+  #send(sending: Promise<void>): void {
+    this.#sending = sending;
+    // Whoever calls next hears of it.
+    sending.catch(() => {});
+  }
+
+  /** Waits until what is being sent is confirmed. The signal ends that; once the wait is over it has nothing to say. */
+  async #sent(options: ReadOptions | undefined): Promise<void> {
+    const release = this.#stopWith(options?.signal);
+    try {
+      await this.#sending;
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Lets a caller's signal end what is being sent, until the function given back is called. Not by AbortSignal.any: a signal that
+   * outlives many chunks would remember every one of them on Node 20.
+   */
+  #stopWith(signal: AbortSignal | undefined): () => void {
+    if (signal === undefined) return () => {};
+    const stop = (): void => this.#stop.abort(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    return () => signal.removeEventListener("abort", stop);
+  }
+
+  /** Makes of what is filled the chunk that is sent next. */
+  #takeFilled(): void {
+    this.#chunk = this.#filling.subarray(0, this.#filled);
+    this.#filling = this.#spare ?? new Uint8Array();
+    this.#filled = 0;
+    this.#spare = undefined;
+  }
+
+  /** Ends the upload with what is left as its last chunk. */
+  async #put(digest: Digest, size: number, options: ReadOptions): Promise<void> {
     await this.#untilDone(
       async () => {
         const url = new URL(this.#location);
@@ -244,94 +341,18 @@ class RemoteUpload implements BlobUpload {
       },
       options,
     );
-    this.#drop();
-    this.#confirmed = size;
-    return { mediaType: "application/octet-stream", digest, size };
-  }
-
-  async suspend(options?: ReadOptions): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
-    // What is not sent is lost here, and sent again from `offset`. What broke would only break again.
-    await this.#startSending(options).catch(() => {});
-    await this.#sent(options).catch(() => {});
-    this.#drop();
-  }
-
-  async abort(): Promise<void> {
-    this.#ended = true;
-    this.#stop.abort();
-    await this.#sending?.catch(() => {});
-    this.#drop();
-    try {
-      const response = await this.#client.send(
-        {
-          ...uploadRequest(this.#client, "abort upload"),
-          method: "DELETE",
-          url: this.#location,
-          accept: () => true,
-          maxRetries: 0,
-        },
-        { signal: AbortSignal.timeout(ABORT_TIMEOUT_MS) },
-      );
-      await response.body?.cancel();
-    } catch {
-      // The registry forgets the session by itself, after a week or so.
-    }
-  }
-
-  #checkOpen(): void {
-    if (this.#ended) throw new TypeError("Cannot write to upload: it has ended");
-  }
-
-  /** Begins to send what is filled, after the chunk before it; returns when that one is confirmed. */
-  async #startSending(options: ReadOptions | undefined): Promise<void> {
-    await this.#sent(options);
-    if (this.#filled === 0) return;
-    this.#takeFilled();
-    const release = this.#stopWith(options?.signal);
-    this.#sending = this.#sendChunk({ ...options, signal: this.#stop.signal }).finally(release);
-    // Whoever writes next hears of it.
-    this.#sending.catch(() => {});
-  }
-
-  /** Waits until what is being sent is confirmed. */
-  async #sent(options: ReadOptions | undefined): Promise<void> {
-    const release = this.#stopWith(options?.signal);
-    try {
-      await this.#sending;
-    } finally {
-      release();
-    }
-  }
-
-  /**
-   * Lets a caller's signal end what is being sent, until the function given back is called. Not by AbortSignal.any: a signal that
-   * outlives many chunks would remember every one of them on Node 20.
-   */
-  #stopWith(signal: AbortSignal | undefined): () => void {
-    if (signal === undefined) return () => {};
-    const stop = (): void => this.#stop.abort(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    return () => signal.removeEventListener("abort", stop);
-  }
-
-  /** Makes of what is filled the chunk that is sent next. */
-  #takeFilled(): void {
-    this.#chunk = this.#filling.subarray(0, this.#filled);
-    this.#filling = this.#spare ?? new Uint8Array();
-    this.#filled = 0;
-    this.#spare = undefined;
   }
 
   /** Sends the chunk. */
   async #sendChunk(options: ReadOptions): Promise<void> {
     const goal = this.#confirmed + this.#chunk.length;
     const { buffer } = this.#chunk;
+    let isRead = false;
     await this.#untilDone(
       async () => {
         const body = this.#chunk;
+        // Its answer was lost, and the registry has it.
+        if (body.length === 0) return true;
         const response = await this.#client.send(
           {
             ...uploadRequest(this.#client, "upload chunk"),
@@ -350,14 +371,15 @@ class RemoteUpload implements BlobUpload {
         await finishBody(response);
         this.#location = locationOf(this.#client, response, this.#location);
         const has = parseUploadRange(response.headers.get("range"));
+        isRead = has === goal;
         this.#confirm(has === undefined || has === 0 ? goal : has);
         return this.#confirmed === goal;
       },
       async () => false,
       options,
     );
-    // Else a request that failed may still be reading it.
-    if (this.#chunk.buffer === buffer) this.#spare = new Uint8Array(buffer);
+    // Else a request that failed, or was answered before it was read, may still be reading it.
+    if (isRead && this.#chunk.buffer === buffer) this.#spare = new Uint8Array(buffer);
     this.#chunk = new Uint8Array();
   }
 
@@ -402,9 +424,27 @@ class RemoteUpload implements BlobUpload {
         await sleep(timer, delayMs, options?.signal);
       }
       if (failure !== undefined && (await isDone())) return;
-      const state = await statusOf(this.#client, this.#location, options);
+      const state = await this.#status(failure, options);
       this.#location = state.location;
       this.#confirm(state.offset);
+    }
+  }
+
+  /**
+   * How much the registry has. One that has forgotten the upload (docker-registry does where a chunk broke off), or tells nobody
+   * (go-containerregistry's), leaves it to whoever uploads to begin anew: what failed first is worth trying again.
+   */
+  async #status(
+    failure: RegistryError | undefined,
+    options: ReadOptions | undefined,
+  ): Promise<{ readonly location: URL; readonly offset: number }> {
+    try {
+      return await statusOf(this.#client, this.#location, options);
+    } catch (error) {
+      options?.signal?.throwIfAborted();
+      if (!(error instanceof RegistryError) || error.retryable || error.denied) throw error;
+      if (failure?.retryable === true) throw failure;
+      throw new RegistryError(error.code, error.message, { retryable: true, cause: failure ?? error });
     }
   }
 
@@ -451,6 +491,10 @@ class RemoteUpload implements BlobUpload {
     const what = found === undefined ? "the bytes were not checked to their end" : `the bytes have digest ${found}`;
     return new OciError("ERR_OCI_DIGEST_MISMATCH", `Cannot end upload of ${digest}: ${what}`);
   }
+}
+
+function ended(): TypeError {
+  return new TypeError("Cannot write to upload: it has ended");
 }
 
 /** The Content-Range of a chunk, as the distribution spec has it: without a unit. */
