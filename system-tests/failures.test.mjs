@@ -101,6 +101,43 @@ test("a registry that answers 200 to a range request: the right bytes, or an err
   else assert.match(stderr, /range/i);
 });
 
+for (const command of ["create", "convert"])
+  test(`${command}: an upload that breaks off once is begun anew where the registry has forgotten it, and each layer is read once`, async () => {
+    const from = `${registry.host}/plain:v1`;
+    const whole = await socikit([command, from, `${registry.host}/${command}-whole:v1`, "-q"]);
+    assert.equal(whole.code, 0, whole.stderr);
+    const faults = [
+      ["PATCH", { cutSendingAfter: 3_000_000 }],
+      ["PATCH", { lost: true }],
+      ["PATCH", { status: 502 }],
+      ["PUT", { cutSendingAfter: 1_000_000 }],
+      ["PUT", { lost: true }],
+    ];
+    for (const [i, [method, what]] of faults.entries()) {
+      let met = 0;
+      fault = (request) => (request.method === method && request.length > 2_000_000 && met++ === 0 ? what : undefined);
+      const to = `${proxy.host}/${command}-${i}:v1`;
+      // Not mounted: it is another registry, for all that the command knows.
+      const { code, stdout, stderr } = await socikit([command, from, to, "-q"]);
+      assert.equal(code, 0, stderr);
+      assert.ok(met > 0);
+      assert.equal(String(stdout), String(whole.stdout));
+      const read = await socikit(["cat", `${registry.host}/${command}-${i}:v1`, "/usr/share/noise"]);
+      assert.ok(read.stdout.equals(NOISE), read.stderr);
+    }
+    // Nothing breaks: one request for the layer.
+    fault = () => undefined;
+    proxy.requests.length = 0;
+    const { code, stderr } = await socikit([
+      command,
+      `${proxy.host}/plain:v1`,
+      `oci-layout:${join(work, `${command}-once`)}:v1`,
+    ]);
+    assert.equal(code, 0, stderr);
+    const gets = proxy.requests.filter(({ method, path }) => method === "GET" && path.includes(largeLayer().digest));
+    assert.equal(gets.length, 1);
+  });
+
 test("a connection that is cut once is taken up again", async () => {
   const isLayer = blobOf(largeLayer().digest);
   let cut = 0;

@@ -8,15 +8,18 @@ import { createServer, request } from "node:http";
  * - `{ cutAfter: n }`: the connection ends after n bytes of the body
  * - `{ flip: n }`: bit 0 of byte n of the body is inverted
  * - `{ bytesPerSecond: n }`: the body comes no faster
+ * - `{ cutSendingAfter: n }`: the connection ends after n bytes of the request's body
+ * - `{ lost: true }`: the registry answers, and the connection ends before anyone hears of it
  * @param {string} target  host and port of the registry
- * @param {(request: { method: string, path: string, range: string | undefined }) => { status?: number, headers?: Record<string, string>, whole?: true, cutAfter?: number, flip?: number, bytesPerSecond?: number } | undefined} fault
+ * @param {(request: { method: string, path: string, range: string | undefined, length: number }) => { status?: number, headers?: Record<string, string>, whole?: true, cutAfter?: number, flip?: number, bytesPerSecond?: number, cutSendingAfter?: number, lost?: true } | undefined} fault
  */
 export async function startFaultProxy(target, fault) {
   const [host, port] = target.split(":");
   const requests = [];
   const server = createServer((incoming, outgoing) => {
     const { method, url: path } = incoming;
-    const what = fault({ method, path, range: incoming.headers.range }) ?? {};
+    const length = Number(incoming.headers["content-length"] ?? 0);
+    const what = fault({ method, path, range: incoming.headers.range, length }) ?? {};
     requests.push({ method, path, range: incoming.headers.range });
     if (what.status !== undefined) {
       incoming.resume();
@@ -31,12 +34,23 @@ export async function startFaultProxy(target, fault) {
     const headers = { ...incoming.headers };
     if (what.whole) delete headers.range;
     const upstream = request({ host, port, method, path, headers }, (answer) => {
+      if (what.lost) {
+        answer.resume().on("end", () => outgoing.destroy());
+        return;
+      }
       outgoing.writeHead(answer.statusCode, answer.headers);
       void pass(answer, outgoing, what);
     });
     upstream.on("error", () => outgoing.destroy());
     outgoing.on("close", () => upstream.destroy());
     incoming.pipe(upstream);
+    let sent = 0;
+    incoming.on("data", (chunk) => {
+      sent += chunk.length;
+      if (sent <= (what.cutSendingAfter ?? Infinity)) return;
+      upstream.destroy();
+      incoming.destroy();
+    });
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {

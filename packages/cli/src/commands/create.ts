@@ -1,5 +1,5 @@
 import { loadInflate } from "@socikit/inflate";
-import { copyImage, formatPlatform, matchesPlatform, type Descriptor } from "@socikit/oci";
+import { formatPlatform, matchesPlatform } from "@socikit/oci";
 import { createIndex, type CreateOptions, type CreateResult } from "@socikit/soci-index/build";
 import type { CreateLocalOptions, CreateLocalPorts, LocalStore } from "@socikit/soci-index/node";
 import type { CommandRun } from "../command-spec.ts";
@@ -9,13 +9,12 @@ import { indexingOptions } from "../indexing-options.ts";
 import { indexingPool } from "../indexing-pool.ts";
 import { showIndexing } from "../indexing-progress.ts";
 import { indexingJson, indexingLines, jsonText, plainDescriptor, textOf, warningLines } from "../indexing-report.ts";
-import type { CliIo } from "../io.ts";
 import { isSameStore, parseLocation, type Location } from "../location.ts";
 import { createStore, storedName } from "../local-store.ts";
 import { isNothingToIndex, skippedJson, withSkipHint, type SkippedLayer } from "../skipped-layers.ts";
 import { notingOpener } from "../noting-opener.ts";
 import type { LocationOpener, OpenImage, OpenStore } from "../open-location.ts";
-import { progressOf, type Progress } from "../progress.ts";
+import { progressOf } from "../progress.ts";
 
 /** `socikit create` */
 export const create: CommandRun = async (invocation, io) => {
@@ -42,13 +41,13 @@ export const create: CommandRun = async (invocation, io) => {
     const from = await opener.open(source);
     const local = invocation.flag("local") ? await createStore(invocation, io) : undefined;
     const to = local === undefined ? await openTarget(opener, source, destination, from) : undefined;
-    const copied =
-      destination === undefined || to === undefined
-        ? undefined
-        : await copyTo(from, source, to, destination, progress, io);
+    // What a tag names may change; what is tagged is what was copied.
+    const top = destination === undefined ? undefined : await from.store.resolve(from.target, { signal: io.signal });
+    const isCopied = destination !== undefined && !isSameStore(source, destination);
     const ports = { image: from.store, inflate: await loadInflate(), pool };
     const indexing: CreateOptions = {
       ...options,
+      copy: isCopied ? { mountFrom: mountableFrom(source, destination) } : undefined,
       onEvent: (event) => {
         if (event.type === "layer-skipped") skipped.push(event);
         if (!quiet) showIndexing(event, progress);
@@ -58,7 +57,7 @@ export const create: CommandRun = async (invocation, io) => {
       to === undefined
         ? // One of the two is where the index goes.
           createLocal(local!, ports, from.target, { ...indexing, name: storedName(source) })
-        : createIndex({ ...ports, target: to.store }, copied?.digest ?? from.target, indexing);
+        : createIndex({ ...ports, target: to.store }, top?.digest ?? from.target, indexing);
     const made = await making.catch((error: unknown) => {
       // An outcome rather than a failure: a copy is whole without an index, and why there is none is a result too.
       if (isNothingToIndex(error)) return error;
@@ -66,7 +65,7 @@ export const create: CommandRun = async (invocation, io) => {
     });
     const tag = destination === undefined ? undefined : tagFor(destination, source);
     // Last: whoever pulls the tag finds image and index whole.
-    if (copied !== undefined && tag !== undefined) await to?.store.tag(tag, copied, { signal: io.signal });
+    if (top !== undefined && tag !== undefined) await to?.store.tag(tag, top, { signal: io.signal });
     if (destination !== undefined || !isNothingToIndex(made)) await to?.commit();
     const location = to?.text ?? local!.directory;
     const messages = skipped.map(({ reason }) => reason.message);
@@ -125,23 +124,6 @@ async function createLocal(
 ): Promise<CreateResult> {
   const { createLocalIndex } = await import("@socikit/soci-index/node");
   return createLocalIndex(store, ports, target, options);
-}
-
-/** Copies the image, untagged yet. Resolves to what names it on both sides. */
-async function copyTo(
-  from: OpenImage,
-  source: Location,
-  to: OpenStore,
-  destination: Location,
-  progress: Progress,
-  io: CliIo,
-): Promise<Descriptor> {
-  if (isSameStore(source, destination)) return from.store.resolve(from.target, { signal: io.signal });
-  return copyImage(from.store, to.store, from.target, {
-    signal: io.signal,
-    mountFrom: mountableFrom(source, destination),
-    onEvent: (event) => showIndexing(event, progress),
-  });
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { CopyEvent, Descriptor, ProgressEvent } from "@socikit/oci";
-import type { IndexingEvent, IndexPushedEvent, PrefetchEvent } from "../create/create-event.ts";
+import type { Descriptor, ProgressEvent } from "@socikit/oci";
+import type { CreateEvent } from "../create/create-event.ts";
 import type { ConvertDecision } from "./convert-decision.ts";
 
 /** Something was decided about a part of the image. Comes before anything is written. */
@@ -18,15 +18,5 @@ export interface ManifestConvertedEvent extends ProgressEvent {
   readonly to: Descriptor;
 }
 
-/**
- * What `convertImage` tells while it works. A layer that is copied and indexed in one is told of by the events of its indexing,
- * by `blob-progress` of what the target has, and by `blob-copied` in the end; `blob-started` comes where its upload broke and it
- * is copied by itself after all.
- */
-export type ConvertEvent =
-  | IndexingEvent
-  | PrefetchEvent
-  | IndexPushedEvent
-  | CopyEvent
-  | DecisionEvent
-  | ManifestConvertedEvent;
+/** What `convertImage` tells while it works: of layers and blobs as `createIndex` does where it copies. */
+export type ConvertEvent = CreateEvent | DecisionEvent | ManifestConvertedEvent;

@@ -32,7 +32,7 @@ import { pushOriginals } from "./originals-record.ts";
 import { placeIndexes } from "./place-indexes.ts";
 import { planChildren } from "./plan-children.ts";
 import { SourceContent, type SourceDocument } from "./source-content.ts";
-import { transferBlobs } from "./transfer-blobs.ts";
+import { transferBlobs } from "../create/transfer-blobs.ts";
 import { workingIndex, type NestedIndexes } from "./working-index.ts";
 
 /** Gets a converted image. What it can do besides saves work. */

@@ -16,6 +16,7 @@ import {
   type ManifestReader,
   type ReadOptions,
 } from "@socikit/oci";
+import { embeddedIn } from "../create/embedded-in.ts";
 import { decodeGoDocument, type GoDocument } from "./go-document.ts";
 
 /** A manifest or index of the source. */
@@ -118,19 +119,5 @@ export class SourceContent {
         "ERR_OCI_TOO_LARGE",
         `Cannot convert image: it has more than ${MAX_MANIFESTS} manifests, or ${MAX_BYTES} bytes of them and of configs`,
       );
-  }
-}
-
-/** The content that a descriptor brings along; `undefined` where there is none or it is not what the descriptor is of. */
-export function embeddedIn(descriptor: Descriptor): Uint8Array | undefined {
-  const { data, size } = descriptor;
-  // Base64 of `size` bytes: what is longer cannot fit, and is not decoded.
-  if (data === undefined || size > MAX_MANIFEST_SIZE || data.length !== Math.ceil(size / 3) * 4) return undefined;
-  try {
-    const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-    verifyBytes(bytes, descriptor);
-    return bytes;
-  } catch {
-    return undefined;
   }
 }

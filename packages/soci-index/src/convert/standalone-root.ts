@@ -19,7 +19,7 @@ import {
 import { SociIndexError } from "../errors.ts";
 import type { ConvertRoot } from "./convert-image.ts";
 import { decodeGoDocument } from "./go-document.ts";
-import { embeddedIn } from "./source-content.ts";
+import { embeddedIn } from "../create/embedded-in.ts";
 
 /** The files of an OCI image layout that are no blobs. */
 export interface LayoutFiles {

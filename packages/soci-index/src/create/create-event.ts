@@ -1,4 +1,4 @@
-import type { Descriptor, Digest, Platform, ProgressEvent } from "@socikit/oci";
+import type { CopyEvent, Descriptor, Digest, Platform, ProgressEvent } from "@socikit/oci";
 import type { LayerSkip } from "./layer-choice.ts";
 
 /** What every event about one layer says. */
@@ -88,5 +88,9 @@ export type IndexingEvent =
   | LayerSkippedEvent
   | ZtocPushedEvent;
 
-/** What {@linkcode createIndex} tells while it works. */
-export type CreateEvent = IndexingEvent | PrefetchEvent | IndexPushedEvent;
+/**
+ * What {@linkcode createIndex} tells while it works. A layer that is copied and indexed in one is told of by the events of its indexing,
+ * by `blob-progress` of what the target has, and by `blob-copied` in the end; `blob-started` comes where its upload broke and it
+ * is copied by itself after all.
+ */
+export type CreateEvent = IndexingEvent | PrefetchEvent | IndexPushedEvent | CopyEvent;

@@ -1,6 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import {
   chunksOf,
+  copyImage,
   decodeManifest,
   digestOf,
   encodeIndex,
@@ -171,6 +172,56 @@ test("createIndex() makes an index that discoverSociIndex() finds", async () => 
     const found = await discoverSociIndex({ index: target }, { descriptor, manifest });
     expect(found).toMatchObject({ via: "referrers", descriptor: index });
   }
+});
+
+test("createIndex() copies the image as it indexes it: each layer is read once, and the index comes when all is there", async () => {
+  const target = memoryTarget();
+  const content = goldenContent(goldenImage("i04"));
+  const { source, counts } = counting(content);
+  const opened: Digest[] = [];
+  const image: Source = { ...source, open: (blob, options) => (opened.push(blob.digest), source.open(blob, options)) };
+  const events: CreateEvent[] = [];
+  const options: CreateOptions = {
+    ...SMALL,
+    platforms: [AMD64],
+    copy: {},
+    onEvent: (event) => void events.push(event),
+  };
+  const { image: top, indexes } = await createIndex({ image, target }, "latest", options);
+  const indexed = indexes[0]!.layers.map(({ layer }) => layer.digest);
+  expect(indexed.length).toBeGreaterThan(0);
+  for (const layer of indexed) {
+    expect(counts.streamed.filter((digest) => digest === layer)).toHaveLength(1);
+    // Opened to be read; a source that cannot fill buffers is streamed instead.
+    expect(opened.filter((digest) => digest === layer)).toHaveLength(1);
+    expect(events.filter((event) => event.type === "blob-copied" && event.digest === layer)).toHaveLength(1);
+  }
+  // All platforms are there, and nothing comes after the index.
+  const copied = memoryTarget();
+  expect(await copyImage(content, copied, "latest")).toMatchObject({ digest: top.digest });
+  for (const digest of copied.blobs.keys()) expect(target.blobs.has(digest)).toBe(true);
+  expect(target.log.slice(-1)).toEqual([`manifest ${indexes[0]!.index.digest}`]);
+  for (const digest of copied.manifests.keys()) expect(target.log).toContain(`manifest ${digest}`);
+  expect(target.uploads.size).toBe(0);
+  // The same index as of an image that is read where it is.
+  const there = await createIndex({ image: content, target: memoryTarget() }, "latest", {
+    ...SMALL,
+    platforms: [AMD64],
+  });
+  expect(indexes[0]!.index).toEqual(there.indexes[0]!.index);
+});
+
+test("createIndex() copies an image of which nothing can be indexed, and says so then", async () => {
+  const target = memoryTarget();
+  const content = goldenContent(goldenImage("i01"));
+  const minLayerSize = 2 ** 40;
+  await expect(createIndex({ image: content, target }, "latest", { minLayerSize, copy: {} })).rejects.toMatchObject({
+    code: "ERR_SOCI_NOTHING_TO_INDEX",
+  });
+  const copied = memoryTarget();
+  await copyImage(content, copied, "latest");
+  expect([...target.blobs.keys()].sort()).toEqual([...copied.blobs.keys()].sort());
+  expect([...target.manifests.keys()]).toEqual([...copied.manifests.keys()]);
 });
 
 test("createIndex() sends nothing that the target has, and reads no layer whose zTOC is there", async () => {

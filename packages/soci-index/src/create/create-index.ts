@@ -1,9 +1,10 @@
 import {
   chooseImages,
+  copyImage,
   digestOf,
-  eachConcurrently,
   OCI_MANIFEST,
   verifiedContent,
+  type BlobMounter,
   type BlobReader,
   type BlobWriter,
   type Descriptor,
@@ -16,23 +17,22 @@ import {
 import type { Inflate } from "@socikit/inflate";
 import { artifactTypeOf, createSociIndex, encodeSociIndex, sociIndexConfig } from "../soci-index.ts";
 import type { CreateEvent } from "./create-event.ts";
-import { indexLayer, type BuiltLayer, type IndexingPool, type OpenForIndexing } from "./index-layer.ts";
+import type { IndexingPool } from "./index-layer.ts";
 import { indexSettings, type IndexingOptions } from "./index-settings.ts";
 import { countUnknown, KnownZtocs, type ZtocShelf } from "./known-ztocs.ts";
 import { indexedLayers, layerOutcomes, type LayerOutcome } from "./layer-outcome.ts";
 import { nothingToIndex, planLayers, type LayerBuild } from "./layer-plan.ts";
-import { openLayer } from "./open-layer.ts";
 import type { PrefetchPlan } from "../prefetch/plan-prefetch.ts";
 import { pushPrefetch } from "./push-prefetch.ts";
 import { putBlob } from "./put-blob.ts";
-import { StartOrder } from "./start-order.ts";
+import { transferBlobs } from "./transfer-blobs.ts";
 
 /** Where an image is read from, and where its index is put. */
 export interface CreatePorts {
   /** Holds the image. */
   readonly image: ManifestReader & BlobReader;
   /** Gets zTOCs and indexes. It should hold the image too: an index is found as what refers to it. */
-  readonly target: Pick<BlobReader, "stat"> & BlobWriter & ManifestWriter & ZtocShelf;
+  readonly target: Pick<BlobReader, "stat"> & BlobWriter & ManifestWriter & ZtocShelf & Partial<BlobMounter>;
   /** Decodes gzip layers that no pool builds. @default {await loadInflate()} */
   readonly inflate?: Inflate | undefined;
   /**
@@ -44,6 +44,11 @@ export interface CreatePorts {
 
 /** What {@linkcode createIndex} may be told. */
 export interface CreateOptions extends IndexingOptions, Omit<ImageChoice, "checkSingle"> {
+  /**
+   * Copies the image to the target, too: layers that are indexed are read once for both, the rest follows, and indexes come when all of
+   * the image is there. It gets no tag. `mountFrom`: another repository of the target's registry that holds the image.
+   */
+  readonly copy?: { readonly mountFrom?: string | undefined } | undefined;
   /** Gets what happens as it happens. What it throws ends the work. */
   readonly onEvent?: ((event: CreateEvent) => void) | undefined;
 }
@@ -97,57 +102,51 @@ export async function createIndex(
   const checked = { ...given, image: verifiedContent(given.image) };
   const settings = indexSettings(options);
   const tell = (event: CreateEvent): void => options.onEvent?.(event);
-  const { signal, priority } = options;
-  const chosen = await chooseImages(checked.image, tagOrDigest, imageChoiceOf(options), { signal, priority });
+  const { signal, priority, copy } = options;
+  const read = { signal, priority };
+  const chosen = await chooseImages(checked.image, tagOrDigest, imageChoiceOf(options), read);
   // Decided for every layer before one is read.
   const planning = { minLayerSize: settings.minLayerSize, tell };
-  const { images, builds } = await planLayers(checked.image, chosen.images, planning, { signal, priority });
+  const { images, builds } = await planLayers(checked.image, chosen.images, planning, read);
   const indexed = images.filter(({ layers }) => layers.some(({ build }) => build !== undefined));
-  if (indexed.length === 0) throw nothingToIndex(images, settings.minLayerSize);
+  const copyRest = async (): Promise<void> => {
+    if (copy === undefined) return;
+    const { mountFrom } = copy;
+    await copyImage(checked.image, checked.target, chosen.top.digest, { signal, mountFrom, onEvent: tell });
+  };
+  if (indexed.length === 0) {
+    await copyRest();
+    throw nothingToIndex(images, settings.minLayerSize);
+  }
 
   // One layer gains nothing by a thread of its own, and would pay for its start.
   const ports = builds.length > 1 ? checked : { ...checked, pool: undefined };
   const hints = { images: chosen.images };
-  const known = settings.force
-    ? undefined
-    : await KnownZtocs.gather(ports.target, hints, settings, { signal, priority });
+  const known = settings.force ? undefined : await KnownZtocs.gather(ports.target, hints, settings, read);
   ports.pool?.prepare?.(countUnknown(builds, known));
-  const built = new Map<LayerBuild, BuiltLayer>();
   // While threads build, others are pushed.
   const concurrency = options.concurrency ?? (ports.pool === undefined ? settings.concurrency : 2 * ports.pool.threads);
-  const order = new StartOrder();
-  await eachConcurrently(inOrder(builds, ports), Math.max(1, concurrency), signal, async (build, inner) => {
-    const { layer } = build;
-    const found = await order.after(async () => known?.find(build, { signal: inner, priority }));
-    if (found !== undefined) {
-      built.set(build, found);
-      tell({ v: 1, type: "layer-reused", layer: layer.digest, ztoc: found.ztoc });
-      return;
-    }
-    let isStarted = false;
-    const open: OpenForIndexing = async (opening) => {
-      if (!isStarted) tell({ v: 1, type: "layer-started", layer: layer.digest, size: layer.size });
-      isStarted = true;
-      return openLayer(ports.image, layer, { ...opening, priority });
-    };
-    built.set(build, await indexLayer(ports, build, open, settings, tell, { signal: inner, priority }));
-  });
+  const blobs = copy === undefined ? [] : builds.map(({ layer }) => layer);
+  const { image: source, target, inflate, pool } = ports;
+  const transfer = { source, target, inflate, pool, known, mountFrom: copy?.mountFrom, settings, tell };
+  const built = await transferBlobs({ ...transfer, concurrency: Math.max(1, concurrency) }, blobs, builds, read);
+  await copyRest();
 
   const config = sociIndexConfig();
   const named = { digest: digestOf(config), size: config.length };
-  await putBlob(ports.target, named, config, { signal, priority });
+  await putBlob(ports.target, named, config, read);
   const indexes: CreatedIndex[] = [];
   const before = new Set<LayerBuild>();
   // One after the other: registries without a referrers API keep a list, which two writers would take from each other.
   for (const planned of indexed) {
     const { descriptor: manifest, platform } = planned.image;
-    const prefetch = await pushPrefetch(ports.target, planned, built, options.prefetch, tell, { signal, priority });
+    const prefetch = await pushPrefetch(ports.target, planned, built, options.prefetch, tell, read);
     const sociIndex = createSociIndex("v1", indexedLayers(planned.layers, built, settings), manifest, {
       ...settings,
       prefetch: prefetch.artifacts.map(({ descriptor }) => descriptor),
     });
     const bytes = encodeSociIndex(sociIndex);
-    const index = await pushIndex(ports, bytes, { signal, priority });
+    const index = await pushIndex(ports, bytes, read);
     tell({ v: 1, type: "index-pushed", index, manifest, ...(platform === undefined ? {} : { platform }) });
     const layers = layerOutcomes(planned.layers, built, before);
     // With force the reference builds a layer's zTOC again for each platform, and says so.
@@ -155,11 +154,6 @@ export async function createIndex(
     indexes.push({ manifest, index, layers, prefetch, ...(platform === undefined ? {} : { platform }) });
   }
   return { image: chosen.top, indexes };
-}
-
-/** A large layer that begins last is one that the others' threads wait for. */
-function inOrder(builds: readonly LayerBuild[], { pool }: CreatePorts): readonly LayerBuild[] {
-  return pool === undefined ? builds : builds.toSorted((a, b) => b.layer.size - a.layer.size);
 }
 
 function imageChoiceOf({ platforms, hostPlatform }: CreateOptions): ImageChoice {

@@ -7,7 +7,7 @@ import type { LocalStore } from "./local-store.ts";
 export type CreateLocalPorts = Omit<CreatePorts, "target">;
 
 /** What {@linkcode createLocalIndex} may be told. */
-export interface CreateLocalOptions extends CreateOptions {
+export interface CreateLocalOptions extends Omit<CreateOptions, "copy"> {
   /** What the image is called: indexes are listed by it. */
   readonly name?: string | undefined;
 }

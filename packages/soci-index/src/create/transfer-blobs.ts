@@ -5,6 +5,7 @@ import {
   type BlobMounter,
   type BlobReader,
   type BlobWriter,
+  type CopyEvent,
   type Descriptor,
   type Digest,
   type ReadOptions,
@@ -16,20 +17,20 @@ import {
   type BuiltLayers,
   type IndexingPool,
   type OpenForIndexing,
-} from "../create/index-layer.ts";
-import type { IndexSettings } from "../create/index-settings.ts";
-import type { KnownZtocs } from "../create/known-ztocs.ts";
-import type { LayerBuild } from "../create/layer-plan.ts";
-import { openLayer } from "../create/open-layer.ts";
-import { putBlob } from "../create/put-blob.ts";
-import { StartOrder } from "../create/start-order.ts";
-import type { ConvertEvent } from "./convert-event.ts";
-import { embeddedIn, type SourceContent } from "./source-content.ts";
+} from "./index-layer.ts";
+import type { IndexSettings } from "./index-settings.ts";
+import type { KnownZtocs } from "./known-ztocs.ts";
+import type { LayerBuild } from "./layer-plan.ts";
+import { openLayer } from "./open-layer.ts";
+import { putBlob } from "./put-blob.ts";
+import { StartOrder } from "./start-order.ts";
+import type { IndexingEvent } from "./create-event.ts";
+import { embeddedIn } from "./embedded-in.ts";
 import { UploadFeed } from "./upload-feed.ts";
 
 /** What {@linkcode transferBlobs} works with. */
 export interface TransferPorts {
-  readonly source: SourceContent;
+  readonly source: BlobReader;
   readonly target: Pick<BlobReader, "stat"> & BlobWriter & Partial<BlobMounter>;
   readonly inflate: Inflate | undefined;
   /** Builds several layers side by side. */
@@ -41,7 +42,7 @@ export interface TransferPorts {
   readonly settings: IndexSettings;
   /** Blobs worked on at once. */
   readonly concurrency: number;
-  readonly tell: (event: ConvertEvent) => void;
+  readonly tell: (event: IndexingEvent | CopyEvent) => void;
 }
 
 /** A blob, what it is copied for, and what is built of it. */
@@ -112,7 +113,6 @@ class Transfer {
       return isCopied && (await this.#hasToBeCopied(blob));
     });
     for (const build of wanted) {
-      tell({ v: 1, type: "layer-started", layer: build.layer.digest, size: build.layer.size });
       results.set(build, isToCopy ? await this.#copyAndIndex(blob, build) : await this.#index(build));
       isToCopy = false;
     }
@@ -143,18 +143,16 @@ class Transfer {
   }
 
   async #index(build: LayerBuild): Promise<BuiltLayer> {
-    const { source, settings, tell } = this.#ports;
-    const open: OpenForIndexing = (opening) => openLayer(source, build.layer, { ...this.#options, ...opening });
-    return indexLayer(this.#ports, build, open, settings, tell, this.#options);
+    const { settings, tell } = this.#ports;
+    return indexLayer(this.#ports, build, this.#opening(build), settings, tell, this.#options);
   }
 
   async #copyAndIndex(blob: Descriptor, build: LayerBuild): Promise<BuiltLayer> {
     const { source, target, settings, tell } = this.#ports;
     const { digest, size } = blob;
     const feed = new UploadFeed(target, blob, tell, this.#options);
-    const open: OpenForIndexing = (opening) => openLayer(source, build.layer, { ...this.#options, ...opening, feed });
     try {
-      const result = await indexLayer(this.#ports, build, open, settings, tell, this.#options);
+      const result = await indexLayer(this.#ports, build, this.#opening(build, feed), settings, tell, this.#options);
       await feed.finish(source);
       tell({ v: 1, type: "blob-copied", digest, size });
       return result;
@@ -162,6 +160,17 @@ class Transfer {
       await feed.abort();
       throw error;
     }
+  }
+
+  /** Opens a layer when its turn has come, which is told then: with others before it that may be late. */
+  #opening({ layer }: LayerBuild, feed?: UploadFeed): OpenForIndexing {
+    const { source, tell } = this.#ports;
+    let isStarted = false;
+    return (opening) => {
+      if (!isStarted) tell({ v: 1, type: "layer-started", layer: layer.digest, size: layer.size });
+      isStarted = true;
+      return openLayer(source, layer, { ...this.#options, ...opening, feed });
+    };
   }
 
   async #copy(blob: Descriptor): Promise<void> {

@@ -10,7 +10,7 @@ import {
   type Descriptor,
   type ReadOptions,
 } from "@socikit/oci";
-import type { LayerFeed } from "../create/open-layer.ts";
+import type { LayerFeed } from "./open-layer.ts";
 
 /**
  * Copies a blob while someone else reads it: the same bytes go to both. Where the upload breaks, the reader goes
@@ -25,6 +25,8 @@ export class UploadFeed implements LayerFeed {
   /** Bytes that the target was last told to have. */
   #sent = 0;
   #isBroken = false;
+  /** Whether the upload was thrown away, which may be before it has begun. */
+  #isOver = false;
 
   constructor(target: BlobWriter, blob: Descriptor, tell: (event: CopyEvent) => void, options: ReadOptions) {
     this.#target = target;
@@ -37,12 +39,15 @@ export class UploadFeed implements LayerFeed {
   async begin(check: BlobCheck): Promise<void> {
     if (this.#upload !== undefined) this.#isBroken = true;
     await this.#unlessBroken(async () => {
-      this.#upload = await this.#target.begin({
+      const upload = await this.#target.begin({
         ...this.#options,
         algorithm: algorithmOf(this.#blob.digest),
         expect: this.#blob,
         check,
       });
+      this.#upload = upload;
+      // Nobody waited for it.
+      if (this.#isOver) await upload.abort();
     });
   }
 
@@ -58,7 +63,7 @@ export class UploadFeed implements LayerFeed {
   async finish(source: Pick<BlobReader, "open">): Promise<void> {
     await this.#unlessBroken(() => this.#upload?.commit(this.#blob.digest, this.#options));
     if (this.#upload !== undefined && !this.#isBroken) return;
-    await this.abort();
+    await this.#upload?.abort();
     const { digest, size } = this.#blob;
     this.#tell({ v: 1, type: "blob-started", digest, size });
     const opened = await source.open(this.#blob, this.#options);
@@ -74,6 +79,7 @@ export class UploadFeed implements LayerFeed {
 
   /** Throws the upload away. Never fails. */
   async abort(): Promise<void> {
+    this.#isOver = true;
     await this.#upload?.abort();
   }
 
