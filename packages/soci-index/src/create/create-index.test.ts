@@ -194,7 +194,10 @@ test("createIndex() copies the image as it indexes it: each layer is read once, 
     expect(counts.streamed.filter((digest) => digest === layer)).toHaveLength(1);
     // Opened to be read; a source that cannot fill buffers is streamed instead.
     expect(opened.filter((digest) => digest === layer)).toHaveLength(1);
-    expect(events.filter((event) => event.type === "blob-copied" && event.digest === layer)).toHaveLength(1);
+    const ends = events.filter(
+      (event) => (event.type === "blob-copied" || event.type === "blob-skipped") && event.digest === layer,
+    );
+    expect(ends.map(({ type }) => type)).toEqual(["blob-copied"]);
   }
   // All platforms are there, and nothing comes after the index.
   const copied = memoryTarget();

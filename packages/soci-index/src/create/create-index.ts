@@ -7,6 +7,7 @@ import {
   type BlobMounter,
   type BlobReader,
   type BlobWriter,
+  type CopyEvent,
   type Descriptor,
   type ImageChoice,
   type ManifestReader,
@@ -109,10 +110,17 @@ export async function createIndex(
   const planning = { minLayerSize: settings.minLayerSize, tell };
   const { images, builds } = await planLayers(checked.image, chosen.images, planning, read);
   const indexed = images.filter(({ layers }) => layers.some(({ build }) => build !== undefined));
+  // Those that are indexed are copied on the way.
+  const blobs = copy === undefined ? [] : builds.map(({ layer }) => layer);
   const copyRest = async (): Promise<void> => {
     if (copy === undefined) return;
     const { mountFrom } = copy;
-    await copyImage(checked.image, checked.target, chosen.top.digest, { signal, mountFrom, onEvent: tell });
+    const told = new Set(blobs.map(({ digest }) => digest));
+    const onEvent = (event: CopyEvent): void => {
+      // What became of them was told when they were indexed.
+      if (event.type !== "blob-skipped" || !told.has(event.digest)) tell(event);
+    };
+    await copyImage(checked.image, checked.target, chosen.top.digest, { signal, mountFrom, onEvent });
   };
   if (indexed.length === 0) {
     await copyRest();
@@ -126,7 +134,6 @@ export async function createIndex(
   ports.pool?.prepare?.(countUnknown(builds, known));
   // While threads build, others are pushed.
   const concurrency = options.concurrency ?? (ports.pool === undefined ? settings.concurrency : 2 * ports.pool.threads);
-  const blobs = copy === undefined ? [] : builds.map(({ layer }) => layer);
   const { image: source, target, inflate, pool } = ports;
   const transfer = { source, target, inflate, pool, known, mountFrom: copy?.mountFrom, settings, tell };
   const built = await transferBlobs({ ...transfer, concurrency: Math.max(1, concurrency) }, blobs, builds, read);
