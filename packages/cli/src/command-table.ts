@@ -43,7 +43,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "index an image, so that it can be read and started without being downloaded",
     description: [
       "Reads each layer once, from where the image is, and writes one zTOC a layer and the SOCI index that lists them. The image keeps its digest. Nothing is written to this machine's disk, unless SRC or DST is a layout or archive on it, or with --local.",
-      "Without DST the index is written beside SRC, which CHANGES SRC: a registry gets the index as a referrer of the image, a layout directory or an archive has it and its zTOCs in it from then on. To leave SRC as it is, give DST, or --local. With DST the image is copied there first, the index written beside the copy, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
+      "Without DST the index is written beside SRC, which CHANGES SRC: a registry gets the index as a referrer of the image, a layout directory or an archive has it and its zTOCs in it from then on. To leave SRC as it is, give DST, or --local. With DST the image is copied there, layers while they are indexed; the index comes when all of the copy is there, and the tag last; where nothing can be indexed, the copy is there all the same, and the exit code is 6.",
       "With --local the index goes to the local store instead, for push to send. zTOCs that the store has of a layer and span size, of whatever image, are used again, unless --force is given.",
       "Prints one line a layer, then the digest of each index.",
     ],

@@ -36,10 +36,10 @@ export interface ProgressOptions {
   readonly mode?: "rows" | "lines" | "quiet" | undefined;
 }
 
-/** Five redraws a second read well, and cost nothing over ssh. */
+/** Ten redraws a second read well, and cost nothing over ssh. */
 const REDRAW_MS = 100;
 
-/** A log hears of something long as often: some services end what has been silent for ten minutes. */
+/** How often a log hears of something that takes long, in ms: some services end what has been silent for ten minutes. */
 const REPORT_MS = 30_000;
 
 /** Starts showing progress. Draws nothing until something begins. */
